@@ -1,0 +1,154 @@
+"""The command line. Exit codes: 0 ok, 1 failure, 2 usage or configuration error."""
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from ringback import __version__
+from ringback.errors import RecordingError, RingbackError, SettingsError
+
+__all__ = ["main"]
+
+FAILURE = 1
+USAGE = 2
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file; every option is in config/ringback.toml. The environment goes on top.",
+)
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant as RFC 3339, with its offset."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it; refuse one without an offset, which could be meant anywhere."""
+        try:
+            instant = datetime.fromisoformat(str(value))
+        except ValueError:
+            instant = None
+        if instant is None or instant.tzinfo is None:
+            self.fail(f"{value!r} is no instant such as 2026-11-22T18:00:00Z", param, ctx)
+        return instant.astimezone(UTC)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ringback")
+def ringback() -> None:
+    """Follow every callback of a Genesys Cloud contact centre in real time."""
+
+
+@ringback.command()
+@_config
+def run(config: Path | None) -> None:
+    """Run the daemon. Without any configuration it follows a contact centre that it simulates."""
+    from ringback import app, settings
+    from ringback.runtime.logs import configure_logging
+
+    options = settings.load(config, os.environ)
+    configure_logging(options.log.level, options.log.format)
+    asyncio.run(app.run(options, sys.stdout))
+
+
+@ringback.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes any free one.")
+@click.option("--seed", type=click.IntRange(min=0), help="Same seed, same run.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Divides people's pauses; never a timer that the daemon also counts.",
+)
+@_config
+def simulate(port: int, seed: int | None, speed: float | None, config: Path | None) -> None:
+    """Run the simulated contact centre alone, for a daemon to listen to."""
+    import msgspec
+
+    from ringback import app, settings
+    from ringback.runtime.logs import configure_logging
+
+    options = settings.load(config, os.environ)
+    given = {"seed": seed, "speed": speed}
+    simulator = msgspec.structs.replace(
+        options.simulator, **{name: value for name, value in given.items() if value is not None}
+    )
+    options = msgspec.structs.replace(options, simulator=simulator)
+    configure_logging(options.log.level, options.log.format)
+    asyncio.run(app.simulate(options, port, sys.stdout))
+
+
+@ringback.command()
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+)
+@click.option(
+    "--until",
+    type=Instant(),
+    help="Let time go on to here after the last record, or stop before later ones.",
+)
+@_config
+def replay(files: tuple[Path, ...], until: datetime | None, config: Path | None) -> None:
+    """Replay recordings through the same core in virtual time.
+
+    CloudEvents as JSON lines on standard output and nothing else there; a summary on standard
+    error. Exit code 1 when a line or a frame had to be skipped.
+    """
+    from ringback import app, settings
+
+    def complain(error: RecordingError) -> None:
+        click.echo(f"ringback: skipped {error}", err=True)
+
+    player = app.replay(settings.load(config, os.environ), files, until, sys.stdout, complain)
+    sys.stdout.flush()
+    counts = player.counts
+    stages = ", ".join(f"{count} {stage}" for stage, count in sorted(player.stages().items()))
+    click.echo(
+        f"{counts['records']} records, {counts['snapshot']} snapshots, {counts['events']} events,"
+        f" {counts['skipped']} skipped; conversations: {stages or 'none'}",
+        err=True,
+    )
+    if counts["skipped"]:
+        sys.exit(FAILURE)
+
+
+@ringback.command()
+def diagram() -> None:
+    """Print the state machine, as Mermaid and as a table."""
+    from ringback.core.diagram import document
+
+    click.echo(document(), nl=False)
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one line that says what to do."""
+    try:
+        ringback.main(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except click.Abort:
+        sys.exit(FAILURE)
+    except SettingsError as error:
+        click.echo(f"ringback: {error}", err=True)
+        sys.exit(USAGE)
+    except RingbackError as error:
+        click.echo(f"ringback: {error}", err=True)
+        sys.exit(FAILURE)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILURE)

@@ -1,0 +1,1 @@
+"""Decides. Synchronous: no clock, no input or output, no logging; every method is handed `now`."""

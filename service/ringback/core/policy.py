@@ -1,0 +1,25 @@
+"""What people may set of the core's decisions."""
+
+from datetime import timedelta
+
+import msgspec
+
+__all__ = ["Policy"]
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """Grace periods and retention."""
+
+    due_grace: timedelta = timedelta(minutes=2)
+    """After its scheduled time a callback is due, after this it is late.
+
+    Releases 1 to 60 s after the scheduled time were seen on the platform.
+    """
+    not_dialled: timedelta = timedelta(minutes=5)
+    """An agent has accepted, nothing is dialled and nothing will dial by itself."""
+    dial_grace: timedelta = timedelta(seconds=15)
+    """Auto-dial is due and no voice leg appeared: after this it is missed."""
+    keep_ended: timedelta = timedelta(hours=24)
+    """How long the records of an ended conversation are kept."""
+    keep_tombstone: timedelta = timedelta(days=35)
+    """How much longer its tombstone is: a callback can be scheduled 30 days ahead."""

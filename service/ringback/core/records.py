@@ -1,0 +1,147 @@
+"""What is known of each callback and its conversation, and its packed form.
+
+At rest a conversation is bytes, in memory as in the store: a million of them cost what they weigh,
+the collector of garbage has nothing to walk, and a restart only has to read them. Fields may be
+appended, with a default; never removed, moved or given another type.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from ringback.core.legs import Leg
+from ringback.core.lifecycle import State
+
+__all__ = [
+    "Alarm",
+    "AutoDial",
+    "Callback",
+    "Conversation",
+    "Tombstone",
+    "pack",
+    "stage_of",
+    "unpack",
+]
+
+
+class AutoDial(msgspec.Struct, array_like=True, gc=False):
+    """The automatic call for one agent leg. Armed, due and missed are separate facts."""
+
+    participant_id: str
+    """Whose connect it counts from; another agent's arms anew."""
+    deadline: datetime
+    """Cloud clock."""
+    due: bool = False
+    """The deadline has passed and was acted on."""
+    missed_at: datetime | None = None
+    """When it was missed: due, and no voice leg appeared in time."""
+
+
+class Alarm(msgspec.Struct, array_like=True, gc=False):
+    """The state of one rule for one callback."""
+
+    rule: str
+    episode: int = 0
+    """How often it has fired; the number in the alert's identity."""
+    since: datetime | None = None
+    """When the threshold was reached; None while it is not firing."""
+
+
+class Callback(msgspec.Struct, array_like=True, gc=False):
+    """One request to be called back."""
+
+    ordinal: int
+    """Which callback of its conversation, from 1."""
+    state: State
+    since: datetime
+    """When the state took effect."""
+    first_seen_at: datetime
+    sequence: int = 0
+    """Of the last event emitted."""
+    legs: list[Leg] = []
+    queue_id: str | None = None
+    """As last told, like the next three."""
+    user_id: str | None = None
+    offers: int = 0
+    scheduled_at: datetime | None = None
+    released: bool = False
+    """Whether it ever left `scheduled` without ending."""
+    waited_seconds: float = 0.0
+    """Closed spells of waiting for an agent."""
+    waiting_since: datetime | None = None
+    """The open spell."""
+    auto_dial: AutoDial | None = None
+    alarms: list[Alarm] = []
+    automated: bool = False
+    """An `automatedCallbackConfigId` was seen."""
+    preview: bool = False
+    outcome: str | None = None
+    """Set at the end."""
+    ended_at: datetime | None = None
+    """When it ended, as far as told; provider clock."""
+    anomalous: bool = False
+    """Something happened to it after its end."""
+    contact: tuple[str, ...] = ()
+
+    def id_in(self, conversation_id: str) -> str:
+        """Give the callback's id: the conversation's for the first, `<id>.<ordinal>` afterwards."""
+        return conversation_id if self.ordinal == 1 else f"{conversation_id}.{self.ordinal}"
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state is not State.DISCONNECTED
+
+
+class Tombstone(msgspec.Struct, array_like=True, gc=False):
+    """What outlives the records of a conversation, so that a late frame starts nothing anew."""
+
+    ordinal: int
+    """The last callback's."""
+    sequence: int
+    """The last callback's last."""
+    customers: list[str]
+    """Participant and communication ids of every customer leg."""
+    until: datetime
+    """When it may be forgotten."""
+
+
+class Conversation(msgspec.Struct, array_like=True, gc=False):
+    """A conversation that holds, or held, callbacks."""
+
+    stage: str
+    """First, so that it can be read alone: the state of its latest open callback, else
+    `disconnected`, else `tombstone`."""
+    id: str
+    callbacks: list[Callback] = []
+    shows_voice: bool = False
+    """Whether any frame so far would have shown voice legs."""
+    confirmed_at: datetime | None = None
+    """When a snapshot last changed something."""
+    tombstone: Tombstone | None = None
+    forget_at: datetime | None = None
+    """When the records of an ended conversation become a tombstone."""
+
+
+class _Head(msgspec.Struct, array_like=True, gc=False):
+    stage: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Conversation).decode
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
+
+
+def pack(conversation: Conversation) -> bytes:
+    """Give the at-rest form."""
+    return _encode(conversation)
+
+
+def unpack(packed: bytes) -> Conversation:
+    """Give back what `pack` made, by this version or an older one."""
+    return _decode(packed)
+
+
+def stage_of(packed: bytes) -> str:
+    """Read only the stage of a packed conversation; a tenth of the cost of unpacking it."""
+    return _decode_head(packed).stage

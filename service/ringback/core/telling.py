@@ -1,0 +1,131 @@
+"""Making events of callbacks and alerts from what is known."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from ringback.core.derivation import disconnect_type_of, holds_of
+from ringback.core.disconnects import normalise
+from ringback.core.events import AlertData, CallbackData, ClockUsed, Event, rfc3339
+from ringback.core.evidence import Instant
+from ringback.core.lifecycle import Advance, State
+from ringback.core.records import Alarm, Callback, Conversation
+from ringback.core.watch import Rule
+
+__all__ = ["Cause", "tell_alert", "tell_callback"]
+
+Cause = Literal["notification", "timer", "reconcile", "operator"]
+
+LATE = timedelta(seconds=1)
+"""A timer found later than this is marked."""
+
+
+def tell_callback(
+    conversation: Conversation,
+    callback: Callback,
+    now: datetime,
+    *,
+    cause: Cause,
+    effect: Instant,
+    skew: timedelta,
+    move: Advance | None = None,
+    previous: State | None = None,
+    reasons: list[str] | None = None,
+    kind: str = "updated",
+) -> Event:
+    """Make the next event of a callback: of its new state with a `move`, else of `kind`."""
+    callback.sequence += 1
+    callback_id = callback.id_in(conversation.id)
+    state = callback.state.value
+    raw_type = None if callback.open else disconnect_type_of(callback)
+    dial = callback.auto_dial
+    waited = callback.waited_seconds
+    if callback.waiting_since is not None:
+        waited += max(0.0, (effect.at - callback.waiting_since).total_seconds())
+    data = CallbackData(
+        callback_id=callback_id,
+        conversation_id=conversation.id,
+        state=state,
+        previous_state=UNSET if previous is None else previous.value,
+        trigger=UNSET if move is None else move.trigger.value,
+        skipped=(
+            UNSET
+            if move is None or previous is None
+            else [skipped.value for skipped in move.skipped]
+        ),
+        reasons=UNSET if reasons is None else reasons,
+        cause=cause,
+        queue_id=_known(callback.queue_id),
+        user_id=_known(callback.user_id),
+        scheduled_time=UNSET if callback.scheduled_at is None else rfc3339(callback.scheduled_at),
+        auto_dial_at=UNSET if dial is None else rfc3339(dial.deadline),
+        offers=callback.offers,
+        hold_seconds=round(holds_of(callback, now).total, 3),
+        wait_seconds=round(waited, 3),
+        disconnect_type=UNSET if raw_type is None else normalise(raw_type),
+        raw_disconnect_type=_known(raw_type),
+        outcome=_known(callback.outcome),
+        contact=list(callback.contact) if callback.contact else UNSET,
+        clock=ClockUsed(effect.clock.value, skew.total_seconds()),
+        late_seconds=_late(now + skew - effect.at) if cause == "timer" else UNSET,
+        observed_time=rfc3339(now),
+    )
+    return Event(
+        id=f"{callback_id}/{callback.sequence}",
+        type=f"ringback.callback.{kind if move is None else state}.v1",
+        subject=callback_id,
+        time=rfc3339(effect.at),
+        data=data,
+        partition=conversation.id,
+        sequence=callback.sequence,
+    )
+
+
+def tell_alert(
+    conversation: Conversation,
+    callback: Callback,
+    now: datetime,
+    *,
+    kind: Literal["firing", "resolved"],
+    rule: Rule,
+    alarm: Alarm,
+    skew: timedelta,
+    reason: str | None = None,
+) -> Event:
+    """Make the event of an alert that begins or ends; the alarm must still know its `since`."""
+    since = alarm.since or now
+    callback_id = callback.id_in(conversation.id)
+    alert_id = f"{callback_id}/{rule.name}/{alarm.episode}"
+    firing = kind == "firing"
+    data = AlertData(
+        alert_id=alert_id,
+        rule=rule.name,
+        callback_id=callback_id,
+        conversation_id=conversation.id,
+        state=callback.state.value,
+        state_since=rfc3339(callback.since),
+        since=rfc3339(since),
+        queue_id=_known(callback.queue_id),
+        user_id=_known(callback.user_id),
+        summary=rule.summary,
+        reason=_known(reason),
+        late_seconds=_late(now + skew - since) if firing else UNSET,
+        observed_time=rfc3339(now),
+    )
+    return Event(
+        id=f"{alert_id}/{kind}",
+        type=f"ringback.alert.{kind}.v1",
+        subject=callback_id,
+        time=rfc3339(since if firing else now),
+        data=data,
+        partition=conversation.id,
+    )
+
+
+def _known(value: str | None) -> str | UnsetType:
+    return UNSET if value is None else value
+
+
+def _late(late: timedelta) -> float | UnsetType:
+    return UNSET if late < LATE else round(late.total_seconds(), 3)

@@ -1,0 +1,87 @@
+"""The first alerts: a callback that is stuck in one of three ways.
+
+A rule says when its condition becomes alarming, or that it does not apply. An alert is firing while
+that instant has passed; nothing else is kept but when it began and how often it has fired.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from ringback.core import derivation
+from ringback.core.clocks import Clock
+from ringback.core.lifecycle import State
+from ringback.core.policy import Policy
+from ringback.core.records import Callback, Conversation
+
+__all__ = ["RULES", "Alarming", "Rule", "reason_resolved"]
+
+
+class Alarming(NamedTuple):
+    """When a condition becomes alarming, and on which clock."""
+
+    at: datetime
+    clock: Clock
+
+
+class Rule(NamedTuple):
+    """One way to be stuck."""
+
+    name: str
+    summary: str
+    alarming: Callable[[Conversation, Callback, Policy], Alarming | None]
+
+
+def _due_not_released(
+    _conversation: Conversation, callback: Callback, policy: Policy
+) -> Alarming | None:
+    if callback.state is not State.SCHEDULED:
+        return None
+    schedule = derivation.schedule_of(callback)
+    return None if schedule is None else Alarming(schedule + policy.due_grace, Clock.PROVIDER)
+
+
+def _connected_not_dialled(
+    conversation: Conversation, callback: Callback, policy: Policy
+) -> Alarming | None:
+    if not conversation.shows_voice or callback.auto_dial is not None:
+        return None
+    if callback.state not in (State.CONNECTED, State.HELD):
+        return None
+    agent = derivation.active_agent(callback)
+    if agent is None or derivation.seen_dialled(callback, agent):
+        return None
+    return Alarming((agent.connected_at or callback.since) + policy.not_dialled, Clock.CLOUD)
+
+
+def _auto_dial_missed(
+    conversation: Conversation, callback: Callback, _policy: Policy
+) -> Alarming | None:
+    dial = callback.auto_dial
+    if not conversation.shows_voice or dial is None or dial.missed_at is None:
+        return None
+    agent = derivation.active_agent(callback)
+    if agent is None or derivation.seen_dialled(callback, agent):
+        return None
+    return Alarming(dial.missed_at, Clock.CLOUD)
+
+
+RULES = (
+    Rule("due_not_released", "due, and not released into the queue", _due_not_released),
+    Rule(
+        "connected_not_dialled",
+        "an agent has accepted, nothing is dialled and nothing will dial by itself",
+        _connected_not_dialled,
+    ),
+    Rule("auto_dial_missed", "the automatic call was due and is not seen", _auto_dial_missed),
+)
+"""All there are, so far."""
+
+
+def reason_resolved(callback: Callback) -> str:
+    """Say what ended an alarm, in a word or two."""
+    if callback.state is State.DISCONNECTED:
+        return f"ended: {callback.outcome}"
+    if callback.state is State.SCHEDULED:
+        return "rescheduled"
+    return callback.state.value

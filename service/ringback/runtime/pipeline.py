@@ -1,0 +1,225 @@
+"""From a frame to a committed change: decode, decide, commit, then tell.
+
+Everything that the core consumes comes through here, on the loop, one thing at a time. What it
+decides is gathered into a batch; a batch is committed as a whole while the next one gathers. Only
+a committed position is ever shown to readers.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import Protocol
+
+from ringback.core.events import Event
+from ringback.core.hearing import Hearing
+from ringback.core.snapshots import QueueSettings, Snapshot
+from ringback.core.tracker import Change, Tracker
+from ringback.errors import FrameError
+from ringback.ports import Batch, Clock, Row, Store
+from ringback.wire.cloudevents import Encoder
+from ringback.wire.decode import Decoder
+from ringback.wire.inputs import Gap, encode_gap, encode_settings
+
+__all__ = ["Pipeline", "Quarantine"]
+
+GROUP = 500
+"""Changes committed together at the most, unless more came while the last commit ran."""
+LINGER = 0.005
+"""Seconds that a batch waits for company."""
+ROOM = 4 * GROUP
+"""Uncommitted changes at which sources are asked to wait."""
+
+
+class Quarantine(Protocol):
+    """Where frames go that cannot be understood."""
+
+    def put(self, frame: bytes | str, error: FrameError, now: datetime) -> None:
+        """Keep a bad frame, within bounds, with its reason."""
+
+
+class Pipeline:
+    """The one way in. It is the `Intake` of its source."""
+
+    def __init__(
+        self,
+        *,
+        tracker: Tracker,
+        decoder: Decoder,
+        encoder: Encoder,
+        store: Store,
+        clock: Clock,
+        hearing: Hearing,
+        quarantine: Quarantine,
+        record: Callable[[datetime, bytes | str, str], None] | None = None,
+    ) -> None:
+        self.tracker = tracker
+        self.decoder = decoder
+        self.clock = clock
+        self.hearing = hearing
+        self._encode = encoder.encode
+        self._store = store
+        self._quarantine = quarantine
+        self._record = record
+        self._batch = _empty()
+        self._gathered = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._full = asyncio.Event()
+        self._committing = asyncio.Lock()
+        self._advanced = asyncio.Condition()
+        self.position = 0
+        """Of the last committed journal entry."""
+        self.told: dict[str, int] = {}
+        """How far each reader is."""
+        self.waking_at: int | None = None
+        """What the wake-up is armed for, milliseconds since the epoch."""
+        self.rearm = asyncio.Event()
+        """Set when something became due earlier than the wake-up is armed for."""
+        self.frames: Counter[str] = Counter()
+        """Frames by what they were."""
+        self.commits = 0
+        self.pending_since: float | None = None
+        """Since when a commit is under way, on the loop's clock."""
+        self.heard_at: datetime | None = None
+        """When the last frame came."""
+        self.woke_at: float | None = None
+        """When the wake-up last looked for what is due, on the loop's clock."""
+
+    # What sources call
+
+    async def room(self) -> None:
+        """Wait until another frame can be taken."""
+        if not self._room.is_set():
+            await self._room.wait()
+
+    def frame(self, frame: bytes | str) -> None:
+        """Take one frame; whatever is wrong with it, the next one is taken too."""
+        now = self.heard_at = self.clock.now()
+        if self._record is not None:
+            self._record(now, frame, "frame")
+        try:
+            decoded = self.decoder.decode(frame)
+        except FrameError as error:
+            self.frames[error.fault] += 1
+            self._quarantine.put(frame, error, now)
+            return
+        if isinstance(decoded, Snapshot):
+            self.frames["snapshot"] += 1
+            self.take(self.tracker.observe(decoded, now))
+        else:
+            self.frames[type(decoded).__name__.lower()] += 1
+
+    def connected(self) -> None:
+        """Note that the source hears."""
+        now = self.clock.now()
+        self._keep_gap(now, Gap(self.hearing.source, "connected"))
+        self.tell(self.hearing.connected(now))
+
+    def disconnected(self, cause: str) -> None:
+        """Note that the source is blind."""
+        now = self.clock.now()
+        self._keep_gap(now, Gap(self.hearing.source, "disconnected", cause))
+        self.tell(self.hearing.disconnected(cause, now))
+
+    # What the rest of the runtime calls
+
+    def settings(self, settings: QueueSettings) -> None:
+        """Take in a queue's settings."""
+        now = self.clock.now()
+        if self._record is not None:
+            self._record(now, encode_settings(settings), "settings")
+        for change in self.tracker.observe_settings(settings, now):
+            self.take(change)
+
+    def take(self, change: Change | None) -> None:
+        """Gather a change for the next commit."""
+        if change is None:
+            return
+        batch = self._batch
+        key = change.conversation_id
+        batch.rows[key] = Row(key, change.state, change.wake_at)
+        if change.events:
+            batch.events.extend(map(self._encode, change.events))
+        if change.wake_at is not None and (
+            self.waking_at is None or change.wake_at < self.waking_at
+        ):
+            self.waking_at = change.wake_at
+            self.rearm.set()
+        self._gather()
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Gather events that belong to no conversation."""
+        self._batch.events.extend(map(self._encode, events))
+        self._gather()
+
+    async def note_told(self, reader: str, position: int) -> None:
+        """Note how far a reader is. The next commit stores it; on its own it causes none."""
+        self._batch.cursors[reader] = position
+        async with self._advanced:
+            self.told[reader] = position
+            self._advanced.notify_all()
+
+    async def advanced(self, after: int) -> None:
+        """Wait until the journal's committed position is beyond `after`."""
+        async with self._advanced:
+            await self._advanced.wait_for(lambda: self.position > after)
+
+    async def all_told(self, readers: Iterable[str]) -> None:
+        """Wait until these readers have dealt with all that is committed."""
+        names = tuple(readers)
+        async with self._advanced:
+            await self._advanced.wait_for(
+                lambda: all(self.told.get(name, 0) >= self.position for name in names)
+            )
+
+    async def commit_forever(self) -> None:
+        """Commit what gathers, until cancelled. A failed commit ends the daemon."""
+        while True:
+            await self._gathered.wait()
+            if not self._full.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGER):
+                        await self._full.wait()
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Commit what has gathered so far, and let readers know; waits for a commit under way."""
+        async with self._committing:
+            batch, self._batch = self._batch, _empty()
+            self._gathered.clear()
+            self._full.clear()
+            if not (batch.rows or batch.events or batch.cursors):
+                return
+            self.pending_since = asyncio.get_running_loop().time()
+            position = await self._store.commit(batch, self.clock.now())
+            self.commits += 1
+            self.pending_since = None
+        if self._gathering < ROOM:
+            self._room.set()
+        if position > self.position:
+            async with self._advanced:
+                self.position = position
+                self._advanced.notify_all()
+
+    @property
+    def _gathering(self) -> int:
+        return len(self._batch.rows) + len(self._batch.events)
+
+    def _keep_gap(self, now: datetime, gap: Gap) -> None:
+        if self._record is not None:
+            self._record(now, encode_gap(gap), "gap")
+
+    def _gather(self) -> None:
+        size = self._gathering
+        if size >= GROUP:
+            self._full.set()
+            if size >= ROOM:
+                self._room.clear()
+        if not self._gathered.is_set():
+            self._gathered.set()
+
+
+def _empty() -> Batch:
+    return Batch({}, [], {})

@@ -1,0 +1,36 @@
+"""Readers of the journal: each pulls from its own position, at its own pace.
+
+A reader that is slow is behind, never wrong, and holds up nobody. Its cursor is committed with the
+next batch, so after a crash it is told the last few entries again: at least once.
+"""
+
+import structlog
+
+from ringback.errors import PositionGone
+from ringback.ports import Sink, Store
+from ringback.runtime.pipeline import Pipeline
+
+__all__ = ["read_forever"]
+
+CHUNK = 500
+
+log = structlog.get_logger(__name__)
+
+
+async def read_forever(name: str, sink: Sink, store: Store, pipeline: Pipeline) -> None:
+    """Hand a sink every entry of the journal that it has not dealt with, until cancelled."""
+    cursor = await store.cursor(name) or 0
+    await pipeline.note_told(name, cursor)
+    while True:
+        if cursor >= pipeline.position:
+            await pipeline.advanced(cursor)
+        try:
+            entries = await store.read(cursor, CHUNK)
+        except PositionGone as gone:
+            log.warning("reader_fell_behind", reader=name, after=cursor, oldest=gone.oldest)
+            cursor = gone.oldest - 1
+            continue
+        if entries:
+            await sink.tell(entries)
+            cursor = entries[-1].position
+            await pipeline.note_told(name, cursor)

@@ -1,0 +1,113 @@
+"""Recorded frames through the same core in virtual time: same input, same output, same bytes."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from ringback.core.events import Event
+from ringback.core.hearing import Hearing
+from ringback.core.snapshots import Snapshot
+from ringback.core.tracker import Change, Tracker
+from ringback.errors import FrameError, RecordingError
+from ringback.ports import Record
+from ringback.wire.decode import Decoder
+from ringback.wire.inputs import decode_gap, decode_settings
+
+__all__ = ["Replay"]
+
+
+class Replay:
+    """Replays records; `emit` is handed each event, `complain` each thing that was skipped."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        decoder: Decoder,
+        emit: Callable[[Event], None],
+        complain: Callable[[RecordingError], None],
+    ) -> None:
+        self.tracker = tracker
+        self._decoder = decoder
+        self._emit = emit
+        self._complain = complain
+        self._hearings: dict[str, Hearing] = {}
+        self._reached: datetime | None = None
+        self.counts: Counter[str] = Counter()
+        """What was seen: `records`, `events`, `skipped`, and snapshots, system frames and so on."""
+
+    def run(self, records: Iterable[Record | RecordingError], until: datetime | None) -> None:
+        """Replay every record at or before `until`, then let time go on to `until`."""
+        for record in records:
+            if isinstance(record, RecordingError):
+                self._skip(record)
+                continue
+            if until is not None and record.at > until:
+                break
+            self.counts["records"] += 1
+            now = record.at if self._reached is None else max(self._reached, record.at)
+            self._fire(now)
+            self._reached = now
+            self._consume(record, now)
+        if until is not None and self._reached is not None:
+            self._fire(until)
+
+    def stages(self) -> dict[str, int]:
+        """How many conversations are in which stage now."""
+        return {stage: count for stage, count in self.tracker.stages.items() if count}
+
+    def _fire(self, until: datetime) -> None:
+        """Fire each deadline at its own instant; one that is past already fires now, late."""
+        while (deadline := self.tracker.next_deadline()) is not None and deadline <= until:
+            now = deadline if self._reached is None else max(deadline, self._reached)
+            self._reached = now
+            for change in self.tracker.fire_due(now):
+                self._take(change)
+
+    def _consume(self, record: Record, now: datetime) -> None:
+        try:
+            match record.kind:
+                case "frame":
+                    self._frame(record, now, None)
+                case "read":
+                    self._frame(record, now, record.at)
+                case "settings":
+                    for change in self.tracker.observe_settings(decode_settings(record.frame), now):
+                        self._take(change)
+                case "gap":
+                    self._gap(record, now)
+                case "operator":
+                    self.counts["operator"] += 1
+        except FrameError as error:
+            self._skip(RecordingError(record.path, record.line, str(error)))
+
+    def _frame(self, record: Record, now: datetime, read_at: datetime | None) -> None:
+        decoded = self._decoder.decode(record.frame, read_at)
+        self.counts[type(decoded).__name__.lower()] += 1
+        if isinstance(decoded, Snapshot):
+            self._take(self.tracker.observe(decoded, now))
+
+    def _gap(self, record: Record, now: datetime) -> None:
+        gap = decode_gap(record.frame)
+        hearing = self._hearings.get(gap.source)
+        if hearing is None:
+            hearing = self._hearings[gap.source] = Hearing(gap.source, now)
+        events = (
+            hearing.connected(now)
+            if gap.state == "connected"
+            else hearing.disconnected(gap.cause, now)
+        )
+        for event in events:
+            self._tell(event)
+
+    def _take(self, change: Change | None) -> None:
+        if change is not None:
+            for event in change.events:
+                self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        self.counts["events"] += 1
+        self._emit(event)
+
+    def _skip(self, error: RecordingError) -> None:
+        self.counts["skipped"] += 1
+        self._complain(error)

@@ -1,0 +1,39 @@
+"""What can be configured, and how it is read: TOML, with the environment on top.
+
+`schema` declares every option, `loading` reads them, `example` writes the commented file.
+Only `app` and `cli` read settings; they hand each part the numbers it needs.
+"""
+
+from ringback.settings.example import example
+from ringback.settings.loading import load
+from ringback.settings.schema import (
+    LogSettings,
+    PrivacySettings,
+    RecordSettings,
+    Secret,
+    Settings,
+    ShutdownSettings,
+    SimulatorSettings,
+    SinkSettings,
+    SourceSettings,
+    StoreSettings,
+    WatchSettings,
+    WebSettings,
+)
+
+__all__ = [
+    "LogSettings",
+    "PrivacySettings",
+    "RecordSettings",
+    "Secret",
+    "Settings",
+    "ShutdownSettings",
+    "SimulatorSettings",
+    "SinkSettings",
+    "SourceSettings",
+    "StoreSettings",
+    "WatchSettings",
+    "WebSettings",
+    "example",
+    "load",
+]

@@ -1,0 +1,166 @@
+"""Reads settings: the file first, the environment on top, every value checked where it stands.
+
+A variable is called `RINGBACK_SECTION__KEY`. A secret may instead be given as
+`RINGBACK_SECTION__KEY_FILE`, the path of a file that holds it; one newline at its end is dropped.
+"""
+
+import difflib
+import ipaddress
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ringback.errors import SettingsError
+from ringback.settings.options import Option, options, section_types
+from ringback.settings.schema import Secret, Settings
+
+__all__ = ["load"]
+
+PREFIX = "RINGBACK_"
+SHORTEST_HASH_KEY = 16
+LONGEST_SHOWN = 60
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read `path` (None: no file) and what `environ` says on top of it.
+
+    Raises `SettingsError` with the option's dotted path, what was found (never a secret) and what
+    is allowed. Relative paths inside settings are left as they are.
+    """
+    known = {option.path: option for option in options()}
+    values = _from_file(path, known) if path else {}
+    values |= _from_environment(environ, known)
+    sections: dict[str, dict[str, Any]] = {}
+    for option in known.values():
+        if option.path in values:
+            sections.setdefault(option.section, {})[option.key] = values[option.path]
+    settings = msgspec.convert(sections, Settings)
+    _check(settings)
+    return settings
+
+
+def _from_file(path: Path, known: Mapping[str, Option]) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(str(path), f"cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not TOML, or not UTF-8; neither text quotes the content
+        raise SettingsError(str(path), f"is not TOML: {error}") from error
+    values = {}
+    sections = section_types()
+    for section, keys in document.items():
+        if section not in sections:
+            raise SettingsError(section, f"there is no such section{_closest(section, sections)}")
+        if not isinstance(keys, dict):
+            raise SettingsError(section, f"is a section: write its keys below [{section}]")
+        for key, value in keys.items():
+            option = known.get(f"{section}.{key}")
+            if option is None:
+                mine = [each.key for each in known.values() if each.section == section]
+                raise SettingsError(
+                    f"{section}.{key}", f"there is no such key{_closest(key, mine)}"
+                )
+            values[option.path] = _convert(option, value, option.path, strict=True)
+    return values
+
+
+def _from_environment(environ: Mapping[str, str], known: Mapping[str, Option]) -> dict[str, Any]:
+    variables = {option.variable: option for option in known.values()}
+    files = {f"{option.variable}_FILE": option for option in known.values() if option.secret}
+    values = {}
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        given = environ[variable]
+        if option := variables.get(variable):
+            values[option.path] = _convert(option, given, variable, strict=False)
+        elif option := files.get(variable):
+            if option.variable in environ:
+                raise SettingsError(variable, f"{option.variable} is set too; keep one of them")
+            values[option.path] = _convert(option, _read_secret(variable, given), variable)
+        elif "__" in variable or _meant(variable, variables):
+            raise SettingsError(
+                variable, f"there is no such setting{_closest(variable, [*variables, *files])}"
+            )
+    return values
+
+
+def _meant(variable: str, variables: Iterable[str]) -> bool:
+    """Whether a setting's name lacks only its second underscore."""
+    return any(variable == each.replace("__", "_") for each in variables)
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").removesuffix("\n")
+    except OSError as error:
+        raise SettingsError(variable, f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        # Without its cause: that would carry the content.
+        raise SettingsError(variable, f"{path} does not hold UTF-8 text") from None
+
+
+def _convert(option: Option, value: object, place: str, *, strict: bool = True) -> object:
+    """Check one value. `place` is where it was given; `strict` is off for the environment."""
+    if option.secret:
+        if isinstance(value, str):
+            return Secret(value)
+        raise SettingsError(place, f"this is not a text; allowed: {option.allowed}")
+    try:
+        converted = msgspec.convert(value, option.type, strict=strict)
+    except msgspec.ValidationError as error:
+        raise SettingsError(place, _refused(value, option)) from error
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise SettingsError(place, _refused(value, option))
+    return converted
+
+
+def _check(settings: Settings) -> None:
+    """Check what one option alone cannot tell."""
+    source, web = settings.source, settings.web
+    if source.kind == "websocket" and not source.url.reveal().startswith(("ws://", "wss://")):
+        raise SettingsError("source.url", "source.kind websocket needs a ws:// or wss:// address")
+    if source.kind == "recording" and not source.path:
+        raise SettingsError("source.path", "source.kind recording needs the file to read")
+    if source.reconnect_first_seconds > source.reconnect_most_seconds:
+        raise SettingsError(
+            "source.reconnect_first_seconds",
+            f"{source.reconnect_first_seconds} is more than source.reconnect_most_seconds,"
+            f" {source.reconnect_most_seconds}",
+        )
+    if not settings.store.path:
+        raise SettingsError("store.path", "names no file")
+    key = settings.privacy.hash_key
+    if key and len(key.reveal()) < SHORTEST_HASH_KEY:
+        raise SettingsError("privacy.hash_key", f"is shorter than {SHORTEST_HASH_KEY} characters")
+    if not _loopback(web.host):
+        raise SettingsError(
+            "web.host",
+            f"{web.host!r} can be reached from other machines, and this version cannot ask them"
+            " for a token; allowed: 127.0.0.1, ::1 or localhost, behind a proxy that can",
+        )
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refused(value: object, option: Option) -> str:
+    shown = repr(value)
+    if len(shown) > LONGEST_SHOWN:
+        shown = shown[:LONGEST_SHOWN] + "…"
+    return f"{shown} is not allowed; allowed: {option.allowed}"
+
+
+def _closest(name: str, names: Iterable[str]) -> str:
+    """Suggest a name, or list all when few."""
+    names = list(names)
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else f"; known: {', '.join(names)}"

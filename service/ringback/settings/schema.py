@@ -1,0 +1,288 @@
+"""Every option, once: its section, name, default, bounds, unit and meaning.
+
+All else is derived from here: the checks, the names in the environment, `config/ringback.toml`.
+An empty text stands for "not given", because TOML has no null.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+__all__ = [
+    "LogSettings",
+    "PrivacySettings",
+    "RecordSettings",
+    "Secret",
+    "Settings",
+    "ShutdownSettings",
+    "SimulatorSettings",
+    "SinkSettings",
+    "SourceSettings",
+    "StoreSettings",
+    "WatchSettings",
+    "WebSettings",
+]
+
+
+class Secret:
+    """A text that shows itself to nobody who did not ask by name. Empty is false."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Give the text itself. Hand it on; never log, format or store it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    __hash__ = None  # type: ignore[assignment]  # nobody needs a set of secrets
+
+    def __repr__(self) -> str:
+        return "***" if self._text else "''"
+
+    __str__ = __repr__
+
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+A_NAME = "1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first"
+
+
+def _means(text: str, allowed: str = "", pattern: str | None = None) -> Meta:
+    """Describe an option; `allowed` says what its type does not."""
+    return Meta(description=text, pattern=pattern, extra={"allowed": allowed} if allowed else None)
+
+
+def _between(least: float, most: float, text: str) -> Meta:
+    """Describe a number and its bounds, which are both allowed. Its name ends in its unit."""
+    return Meta(ge=least, le=most, description=text)
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon listens to."""
+
+    kind: Annotated[
+        Literal["simulator", "websocket", "genesys", "recording"],
+        _means(
+            "The contact centre inside the process, any websocket that sends one frame a "
+            "message, a Genesys Cloud organisation, or recorded frames."
+        ),
+    ] = "simulator"
+    name: Annotated[
+        str,
+        _means(
+            "Names this source in metrics, gaps and source events. Keep it stable.", A_NAME, NAME
+        ),
+    ] = "main"
+    org: Annotated[
+        str, _means("The organisation: events carry it as their source, /orgs/<org>.", A_NAME, NAME)
+    ] = "local"
+    url: Annotated[
+        Secret,
+        _means(
+            "Where to listen, for kind websocket. Treated as a secret, because such addresses"
+            " often hold a token.",
+            "a ws:// or wss:// address",
+        ),
+    ] = Secret()
+    path: Annotated[str, _means("The file to read, for kind recording.")] = ""
+    speed: Annotated[
+        float,
+        _between(
+            0.001, 1_000_000, "Pace of a recording: 1 as it was recorded, 60 a minute in a second."
+        ),
+    ] = 1.0
+    max_frame_bytes: Annotated[
+        int,
+        _between(
+            1024,
+            64 * 1024 * 1024,
+            "Larger frames are quarantined. Conversations with many transfers reach several"
+            " hundred kilobytes.",
+        ),
+    ] = 4 * 1024 * 1024
+    watchdog_seconds: Annotated[
+        float,
+        _between(
+            1,
+            3600,
+            "A connection that has shown no traffic of any kind for so long is taken for"
+            " dead. Genesys Cloud sends a heartbeat every 30 seconds.",
+        ),
+    ] = 35.0
+    reconnect_first_seconds: Annotated[
+        float,
+        _between(
+            0.01,
+            3600,
+            "Longest wait before the first reconnect; it doubles with every failure, and each"
+            " wait is drawn at random below it.",
+        ),
+    ] = 0.5
+    reconnect_most_seconds: Annotated[float, _between(0.01, 3600, "Where that doubling ends.")] = (
+        30.0
+    )
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where records, deadlines, journal and cursors are kept."""
+
+    kind: Annotated[
+        Literal["sqlite", "memory", "jetstream"],
+        _means(
+            "A file that survives power loss, this process's memory (a restart forgets "
+            "everything), or a NATS JetStream server."
+        ),
+    ] = "sqlite"
+    path: Annotated[
+        str, _means("The database file, for kind sqlite. On a local disk: never on NFS.")
+    ] = "ringback.db"
+    keep_ended_hours: Annotated[
+        int, _between(1, 35 * 24, "Ended callbacks stay visible for so long.")
+    ] = 24
+    keep_journal_hours: Annotated[
+        int, _between(1, 366 * 24, "Emitted events can be read again for so long.")
+    ] = 168
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Health, metrics and dashboards."""
+
+    host: Annotated[
+        str,
+        _means(
+            "The address to bind. Only loopback until access needs a token.",
+            "127.0.0.1, ::1 or localhost",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, _between(0, 65535, "The port to bind; 0 takes any free one.")] = 8080
+
+
+class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Recording of all that comes in, for replays. Private files, mode 0600."""
+
+    path: Annotated[
+        str,
+        _means(
+            "The file to record into, compressed when it ends in .zst; older parts stand beside it."
+            " Empty: nothing is recorded."
+        ),
+    ] = ""
+    most_megabytes: Annotated[
+        int,
+        _between(1, 1_000_000, "The oldest recordings go when all together exceed this."),
+    ] = 1024
+    most_days: Annotated[int, _between(1, 3660, "Recordings older than this go.")] = 7
+
+
+class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What of people may leave the daemon in events and on dashboards."""
+
+    numbers: Annotated[
+        bool, _means("Emit callers' phone numbers in clear. They are kept then, too.")
+    ] = False
+    names: Annotated[bool, _means("Emit callers' names in clear. They are kept then, too.")] = False
+    hash_key: Annotated[
+        Secret,
+        _means(
+            "With a key, a keyed hash stands for each number, so that repeated callers are "
+            "recognised without being known.",
+            "at least 16 characters",
+        ),
+    ] = Secret()
+
+
+class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When a callback counts as stuck."""
+
+    rules: Annotated[str, _means("A file of rules. Empty: the built-in rules below.")] = ""
+    due_grace_seconds: Annotated[
+        float,
+        _between(
+            0,
+            86_400,
+            "A scheduled callback that is not released so long after its time is alerted on.",
+        ),
+    ] = 120.0
+    not_dialled_seconds: Annotated[
+        float,
+        _between(
+            1, 86_400, "An agent who has accepted and so long later has not dialled is alerted on."
+        ),
+    ] = 300.0
+
+
+class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told of emitted events."""
+
+    stdout: Annotated[
+        Literal["auto", "console", "json", "off"],
+        _means(
+            "Emitted events on standard output: readable lines, CloudEvents as JSON lines, or"
+            " nothing. auto is console on a terminal and json elsewhere."
+        ),
+    ] = "auto"
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon's own log, on standard error. Without personal data and secrets, always."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], _means("The least severe that is logged.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"],
+        _means("auto is console on a terminal and json elsewhere."),
+    ] = "auto"
+
+
+class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The contact centre inside the process, for kind simulator."""
+
+    seed: Annotated[int, _between(0, 2**32 - 1, "Same seed, same run.")] = 1
+    queues: Annotated[int, _between(3, 1000, "How many queues there are.")] = 6
+    agents: Annotated[int, _between(1, 100_000, "How many agents take callbacks.")] = 40
+    callbacks_per_hour: Annotated[
+        float,
+        _between(0.001, 10_000_000, "How many callbacks are asked for, on average."),
+    ] = 900.0
+    speed: Annotated[
+        float,
+        _between(
+            0.001, 1_000_000, "Divides people's pauses; never a timer that the daemon also counts."
+        ),
+    ] = 1.0
+
+
+class ShutdownSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each stage of a stop may take. Service managers must wait longer than the sum."""
+
+    intake_seconds: Annotated[float, _between(0, 600, "To close the sources.")] = 2.0
+    drain_seconds: Annotated[
+        float, _between(0, 600, "To decide on and commit what was already received.")
+    ] = 5.0
+    close_seconds: Annotated[
+        float, _between(0, 600, "To tell the sinks, and to close readers and the store.")
+    ] = 3.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All sections. Without any configuration: the simulator, tracked on SQLite."""
+
+    source: SourceSettings = SourceSettings()
+    store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+    record: RecordSettings = RecordSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    watch: WatchSettings = WatchSettings()
+    sinks: SinkSettings = SinkSettings()
+    log: LogSettings = LogSettings()
+    simulator: SimulatorSettings = SimulatorSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()

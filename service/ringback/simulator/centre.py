@@ -1,0 +1,319 @@
+"""The contact centre itself: a seeded discrete-event simulation, without a clock of its own.
+
+`advance(until)` plays everything up to an instant and gives what the platform sent meanwhile. The
+same seed, start and options give the same run, byte for byte, however finely it is advanced.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+
+from ringback.core.snapshots import QueueSettings
+from ringback.simulator import frames
+from ringback.simulator.acts import AgentWanted, Script
+from ringback.simulator.callbacks import Callback
+from ringback.simulator.conversations import Conversation
+from ringback.simulator.kinds import Kind, Profile
+from ringback.simulator.options import Options
+from ringback.simulator.people import Agent, Habits, Queue, chance, make_agents, make_queues, new_id
+from ringback.simulator.requests import draw_request
+from ringback.simulator.scenarios import SCENARIOS
+from ringback.simulator.truths import Truth
+
+__all__ = ["ContactCentre", "Emission"]
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """One frame, and when it is sent."""
+
+    at: datetime
+    conversation_id: str
+    topic: str
+    frame: bytes
+    binary: bool = False
+    """To be sent as a binary websocket message: only damage does that."""
+
+
+@dataclass(order=True, slots=True)
+class Appointment:
+    """Something that will happen."""
+
+    at: datetime
+    order: int
+    act: Callable[[], None] = field(compare=False)
+    by_clock: bool = field(compare=False, default=False)
+    """The clock alone brings it about, whatever people and platform do."""
+
+
+@dataclass(slots=True, eq=False)
+class Scene:
+    """One conversation on stage."""
+
+    conversation: Conversation
+    callbacks: list[Callback]
+    kind: Kind
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """A script that waits for an agent."""
+
+    wish: AgentWanted
+    script: Script
+    scene: Scene
+
+    def suits(self, agent: Agent) -> bool:
+        """Whether that agent would do."""
+        if self.wish.owner_id is not None:
+            return agent.id == self.wish.owner_id
+        return self.wish.queue.id in agent.queue_ids
+
+
+class ContactCentre:
+    """Queues, agents and customers, what the platform sends about them, and the truth."""
+
+    def __init__(self, seed: int, start: datetime, options: Options | None = None) -> None:
+        """Open at `start` (aware, UTC), after the options' warm-up."""
+        self.options = options or Options()
+        self.random = Random(seed)
+        self.habits = Habits(self.random, self.options.speed)
+        self.clocks = frames.Clocks(self.options.cloud_skew, self.options.provider_skew)
+        self.queues = make_queues(self.random, self.options.queues)
+        self.agents = make_agents(self.random, self.options.agents, self.queues)
+        self.codes = [new_id(self.random) for _ in range(5)]
+        self.halted = False
+        start = start.replace(microsecond=start.microsecond // 1000 * 1000)
+        self.now = start - self.options.warm_up
+        self._order = count()
+        self._agenda: list[Appointment] = []
+        self._waiting: list[Waiter] = []
+        self._live: dict[str, Scene] = {}
+        self._ended: deque[Scene] = deque()
+        self._emitted: list[Emission] = []
+        self._arrive()
+        self._warm_up(start)
+
+    # What others ask of it
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When something happens next; None when nothing ever will."""
+        if self._emitted:
+            return self._emitted[0].at
+        return self._agenda[0].at if self._agenda else None
+
+    def advance(self, until: datetime) -> list[Emission]:
+        """Play all that happens up to and including `until`; give what was sent, in order."""
+        while self._agenda and self._agenda[0].at <= until:
+            appointment = heapq.heappop(self._agenda)
+            self.now = appointment.at
+            appointment.act()
+        self.now = max(self.now, until)
+        emitted, self._emitted = self._emitted, []
+        return emitted
+
+    def truth(self) -> dict[str, Truth]:
+        """Tell what is true at `now` of every callback that is live or remembered."""
+        return {
+            callback.id: callback.truth()
+            for scene in self._scenes()
+            for callback in scene.callbacks
+            if callback.ledger.visits
+        }
+
+    def latest_frames(self, *, ended: bool = True) -> list[Emission]:
+        """Show every conversation that is live, or remembered though ended, as it is now."""
+        scenes = self._scenes() if ended else self._live.values()
+        return [emission for scene in scenes for emission in self._show(scene.conversation)]
+
+    def rest_conversation(self, conversation_id: str) -> bytes | None:
+        """Read a conversation as `GET /api/v2/conversations/{id}` does; None: there is none."""
+        for scene in self._scenes():
+            if scene.conversation.id == conversation_id:
+                return frames.rest_conversation(scene.conversation, self.clocks)
+        return None
+
+    def bare_callbacks(self) -> list[bytes]:
+        """Show the customer's leg of every callback as the SDK's bare `Callback`."""
+        return [
+            frames.bare_callback(callback.customer_leg, self.clocks)
+            for scene in self._scenes()
+            for callback in scene.callbacks
+            if callback.customer_leg is not None
+        ]
+
+    def queue_settings(self) -> list[QueueSettings]:
+        """Give what a tracker must know of the queues, for it is not in the frames."""
+        return [
+            QueueSettings(queue.id, queue.auto_dial_seconds, queue.customer_first)
+            for queue in self.queues
+        ]
+
+    def halt(self) -> None:
+        """Let nobody do anything any more; only the clock goes on, and what it alone brings."""
+        self.halted = True
+        self._agenda = [one for one in self._agenda if one.by_clock]
+        heapq.heapify(self._agenda)
+
+    # What scripts and callbacks ask of it
+
+    def publish(self, conversation: Conversation) -> None:
+        """Send the whole conversation out."""
+        conversation.revision += 1
+        self._emitted.extend(self._show(conversation))
+
+    def when_due(self, instant: datetime, act: Callable[[], None]) -> None:
+        """Do something that only the clock brings about."""
+        self._appoint(instant, act, by_clock=True)
+
+    def free(self, agent: Agent) -> None:
+        """Let an agent rest, then take what has waited longest."""
+        self._appoint(self._in(self.habits.pause(4)), lambda: self._return(agent))
+
+    def free_agent(self, queue: Queue) -> Agent | None:
+        """Take an agent who is free now, if there is one."""
+        agents = [one for one in self.agents if not one.busy and queue.id in one.queue_ids]
+        agent = self.random.choice(agents) if agents else None
+        if agent is not None:
+            agent.busy = True
+        return agent
+
+    def other_queue(self, queue: Queue) -> Queue:
+        """Give an agent-first queue, another one if there is one."""
+        others = [one for one in self.queues if not one.customer_first and one is not queue]
+        return self.random.choice(others or [queue])
+
+    def follow_up(self, callback: Callback) -> Callback:
+        """Begin the next callback of the same conversation, for the same customer."""
+        scene = self._live[callback.conversation.id]
+        request = replace(callback.request, scheduled_at=None)
+        following = Callback(
+            self, scene.conversation, len(scene.callbacks) + 1, scene.kind, request
+        )
+        scene.callbacks.append(following)
+        return following
+
+    def stuck(self) -> float:
+        """How many seconds what is stuck stays so."""
+        return self.options.stuck_seconds * self.random.uniform(0.6, 1.4)
+
+    def wrapup_code(self) -> str:
+        """Give one of the centre's wrap-up codes."""
+        return self.random.choice(self.codes)
+
+    # How it goes on
+
+    def _scenes(self) -> Iterable[Scene]:
+        return [*self._ended, *self._live.values()]
+
+    def _warm_up(self, start: datetime) -> None:
+        """Play the time before the start unseen; what lives at the start is shown then."""
+        self.advance(start)
+        self._ended.clear()
+        for scene in self._live.values():
+            self.publish(scene.conversation)
+
+    def _in(self, seconds: float) -> datetime:
+        return self.now + timedelta(seconds=seconds)
+
+    def _appoint(self, at: datetime, act: Callable[[], None], *, by_clock: bool = False) -> None:
+        if by_clock or not self.halted:
+            # Upwards to the millisecond: no earlier than asked, and as exact as what is shown.
+            at += timedelta(microseconds=-at.microsecond % 1000)
+            entry = Appointment(max(at, self.now), next(self._order), act, by_clock)
+            heapq.heappush(self._agenda, entry)
+
+    def _arrive(self) -> None:
+        """Let the next customer ask for a callback."""
+        if len(self._live) < self.options.max_live:
+            self._raise_curtain()
+        rate = self.options.arrivals_per_minute * self.options.speed / 60
+        self._appoint(self._in(self.random.expovariate(rate)), self._arrive)
+
+    def _raise_curtain(self) -> None:
+        mix = self.options.mix or {kind: one.weight for kind, one in SCENARIOS.items()}
+        kind = Kind(self.random.choices(list(mix), list(mix.values()))[0])
+        scenario = SCENARIOS[kind]
+        queue = self.random.choice([one for one in self.queues if _fits(one, scenario.profile)])
+        owners = [agent for agent in self.agents if queue.id in agent.queue_ids]
+        conversation = Conversation(
+            id=new_id(self.random),
+            started_at=self.now,
+            queue=queue,
+            voice_on_customer=chance(self.random, 0.5),
+        )
+        callback = Callback(self, conversation, 1, kind, draw_request(self.random, kind, owners))
+        scene = Scene(conversation, [callback], kind)
+        self._live[conversation.id] = scene
+        self._resume(scenario.play(self, callback), None, scene)
+
+    def _resume(self, script: Script, agent: Agent | None, scene: Scene) -> None:
+        """Let a script go on until it waits again."""
+        try:
+            wish = script.send(agent)
+        except StopIteration:
+            self._lower_curtain(scene)
+            return
+        match wish:
+            case AgentWanted():
+                self._seek(Waiter(wish, script, scene))
+            case datetime():
+                self._appoint(wish, lambda: self._resume(script, None, scene))
+            case seconds:
+                self._appoint(self._in(seconds), lambda: self._resume(script, None, scene))
+
+    def _seek(self, waiter: Waiter) -> None:
+        """Give a script an agent now, or when one is free."""
+        agents = [one for one in self.agents if not one.busy and waiter.suits(one)]
+        if agents:
+            self._assign(waiter, self.random.choice(agents))
+        else:
+            self._waiting.append(waiter)
+
+    def _return(self, agent: Agent) -> None:
+        """Give an agent who is free again to whoever has waited longest."""
+        agent.busy = False
+        for waiter in self._waiting:
+            if waiter.suits(agent):
+                self._waiting.remove(waiter)
+                self._assign(waiter, agent)
+                return
+
+    def _assign(self, waiter: Waiter, agent: Agent) -> None:
+        agent.busy = True
+        self._appoint(self.now, lambda: self._resume(waiter.script, agent, waiter.scene))
+
+    def _lower_curtain(self, scene: Scene) -> None:
+        del self._live[scene.conversation.id]
+        self._ended.append(scene)
+        while len(self._ended) > self.options.remember:
+            self._ended.popleft()
+
+    def _show(self, conversation: Conversation) -> Iterable[Emission]:
+        prefixes = [f"v2.routing.queues.{conversation.queue.id}"]
+        if self.options.user_topics:
+            prefixes += [f"v2.users.{user_id}" for user_id in conversation.user_ids]
+        for prefix in prefixes:
+            if self.options.generic:
+                topic = f"{prefix}.conversations"
+                frame = frames.generic_frame(conversation, self.clocks, topic)
+                yield Emission(self.now, conversation.id, topic, frame)
+            if self.options.flat and conversation.has_callback:
+                topic = f"{prefix}.conversations.callbacks"
+                frame = frames.flat_frame(conversation, self.clocks, topic)
+                yield Emission(self.now, conversation.id, topic, frame)
+
+
+def _fits(queue: Queue, profile: Profile) -> bool:
+    match profile:
+        case Profile.CUSTOMER_FIRST:
+            return queue.customer_first
+        case Profile.AUTO_DIAL:
+            return queue.auto_dial_seconds is not None
+        case Profile.PLAIN:
+            return not queue.customer_first and queue.auto_dial_seconds is None

@@ -1,0 +1,1 @@
+"""Remembers: adapters for the `Store` of `ringback.ports`, one technology each."""

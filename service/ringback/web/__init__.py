@@ -1,0 +1,1 @@
+"""Shows: health and metrics over HTTP."""

@@ -1,0 +1,100 @@
+"""Serves the application within the daemon's own event loop."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from ringback.errors import SettingsError
+
+__all__ = ["WebServer"]
+
+MOST_CONNECTIONS = 1024
+MOST_HEAD_BYTES = 16 * 1024
+BACKLOG = 128
+
+
+class WebServer:
+    """One listening socket: `bind`, then `run` until it is cancelled."""
+
+    def __init__(self, app: ASGIApp, *, host: str, port: int, drain: float) -> None:
+        """Take `port` 0 for any free one. At the end, requests have `drain` seconds to finish."""
+        self.host = host
+        self.port = port
+        self._socket: socket.socket | None = None
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+                timeout_graceful_shutdown=max(1, round(drain)),
+            )
+        )
+
+    def bind(self) -> int:
+        """Take the port, and say which it is. Raises `SettingsError`."""
+        try:
+            found = socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+        except OSError:
+            raise SettingsError("web.host", f"{self.host} is no address of this machine") from None
+        family, kind, protocol, _, address = found[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except OSError as error:
+            listening.close()
+            raise _unbindable(self.host, self.port, error) from None
+        listening.setblocking(False)  # noqa: FBT003  # the standard library's way
+        self._socket = listening
+        self.port = listening.getsockname()[1]
+        return self.port
+
+    async def run(self) -> None:
+        """Serve until cancelled; then let requests finish, for as long as they may."""
+        if self._socket is None:
+            self.bind()
+        assert self._socket is not None  # noqa: S101  # bound just now
+        sockets = [self._socket]
+        try:
+            await self._server.serve(sockets)
+        except asyncio.CancelledError:
+            if self._server.started:
+                await self._server.shutdown(sockets)
+            raise
+        finally:
+            self._socket.close()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the daemon, which stops in stages."""
+        yield
+
+
+def _unbindable(host: str, port: int, error: OSError) -> SettingsError:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return SettingsError("web.port", f"{port} is in use on {host}: choose another, or 0")
+        case errno.EACCES:
+            return SettingsError("web.port", f"{port} may not be bound: choose one above 1023")
+        case errno.EADDRNOTAVAIL:
+            return SettingsError("web.host", f"{host} is no address of this machine")
+        case _:
+            return SettingsError("web.port", f"{host}:{port} cannot be bound: {error.strerror}")

@@ -1,0 +1,1 @@
+"""Translates: Genesys frames to snapshots, emitted events to CloudEvents. No input or output."""

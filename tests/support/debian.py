@@ -1,0 +1,45 @@
+"""Tools that tests need from Debian: installed where that is allowed, else skipped by name."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+
+import pytest
+
+__all__ = ["require_debian"]
+
+COMMAND = ("apt-get", "install", "--yes", "--no-install-recommends")
+
+
+def require_debian(package: str, tool: str) -> str:
+    """Give the path of `tool`, which is in Debian's `package`.
+
+    Root in continuous integration installs it; elsewhere the test is skipped, with the command
+    that would install it.
+    """
+    if found := shutil.which(tool):
+        return found
+    if os.geteuid() == 0 and os.environ.get("CI") and shutil.which("apt-get"):
+        problem = _install(package)
+        if found := shutil.which(tool):
+            return found
+        pytest.fail(f"{package} was to be installed for {tool}: {problem}")
+    return pytest.skip(f"needs {tool}: {' '.join(COMMAND)} {package}")
+
+
+@cache
+def _install(package: str) -> str:
+    """Install once a run; a list of packages that is out of date is fetched and tried again."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    problem = ""
+    for prepare in ((), ("apt-get", "update")):
+        if prepare:
+            subprocess.run(prepare, env=environment, check=False, capture_output=True, timeout=300)
+        done = subprocess.run(
+            [*COMMAND, package], env=environment, check=False, capture_output=True, timeout=300
+        )
+        if done.returncode == 0:
+            return "it is installed, and does not hold that tool"
+        problem = done.stderr.decode(errors="replace").strip()
+    return problem

@@ -1,0 +1,131 @@
+"""The project around the code: locks, the wheel, the changelog, and what tests may not do."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import ringback
+from support.debian import require_debian
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCKS = {
+    "requirements.lock": PROJECT["project"]["dependencies"],
+    "requirements-build.lock": PROJECT["dependency-groups"]["build"],
+    "requirements-dev.lock": PROJECT["dependency-groups"]["dev"],
+}
+
+
+def normal(requirement: str) -> str:
+    name = re.match(r"[\w.-]+", requirement)
+    assert name, requirement
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def pins(lock: str) -> dict[str, str]:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", text, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_covers_its_dependencies_and_names_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert {normal(each) for each in LOCKS[lock]} <= pins(lock).keys()
+    assert "://" not in text
+    assert "--index" not in text
+    entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)
+    assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
+
+
+def test_locks_agree_where_they_overlap() -> None:
+    agreed: dict[str, str] = {}
+    for lock in LOCKS:
+        for name, version in pins(lock).items():
+            assert agreed.setdefault(name, version) == version, f"{name} in {lock}"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    named = {normal(name) for name in re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)}
+    assert named == {normal(each) for needed in LOCKS.values() for each in needed}
+
+
+def shipped(folder: Path) -> set[str]:
+    files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {str(each) for each in files if not re.search(r"(^|/)(__pycache__|\.)", str(each))}
+
+
+def test_the_wheel_ships_every_file_of_the_package() -> None:
+    assert shipped(Path(ringback.__file__).parent) == shipped(ROOT / "service" / "ringback")
+
+
+@pytest.mark.skipif(not sys.flags.isolated, reason="only of the installed wheel: make check")
+def test_the_checkout_cannot_be_imported() -> None:
+    assert not Path(ringback.__file__).is_relative_to(ROOT / "service")
+    assert importlib.util.find_spec("service") is None
+
+
+def test_the_changelog_knows_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[(\d.*)\]", text, flags=re.MULTILINE)
+    assert versions[0] == ringback.__version__
+
+
+def test_a_missing_tool_skips_by_name_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"promtool: apt-get install .* prometheus"):
+        require_debian("prometheus", "promtool")
+
+
+RULES = {
+    "a skip": ("import pytest\ndef test(): pytest.skip('because')", "RINGBACK_NO_SKIPS"),
+    "a skipped module": (
+        "import pytest\npytest.skip('because', allow_module_level=True)",
+        "RINGBACK_NO_SKIPS",
+    ),
+    "a task": (
+        """
+import asyncio
+left = []
+async def test(): left.append(asyncio.create_task(asyncio.Event().wait(), name="mine"))
+""",
+        "tasks left running: ['mine']",
+    ),
+    "a thread": (
+        """
+import threading, time
+def test(): threading.Thread(target=time.sleep, args=(30,), name="mine", daemon=True).start()
+""",
+        "threads left running: ['mine']",
+    ),
+    "a socket": ("import socket\ndef test(): socket.socket()", "ResourceWarning"),
+}
+
+
+@pytest.mark.parametrize("left", RULES)
+def test_nothing_may_be_left_behind_or_left_out(tmp_path: Path, left: str) -> None:
+    source, complaint = RULES[left]
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "test_it.py").write_text(source, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"],
+        cwd=tmp_path,
+        env=os.environ | {"RINGBACK_NO_SKIPS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert complaint in done.stdout

@@ -1,0 +1,175 @@
+"""What loads, what is refused and in which words, and that the shipped file is current."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ringback.errors import SettingsError
+from ringback.settings import Secret, Settings, example, load
+from ringback.settings.options import options
+
+SHIPPED = Path(__file__).parents[2] / "config" / "ringback.toml"
+KEY = "canary-hash-key-0123456789"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "ringback.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(folder: Path, text: str) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        load(written(folder, text), {})
+    return caught.value
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    settings = load(None, {"PATH": "/usr/bin", "RINGBACK_NO_SKIPS": "1"})
+    assert settings == Settings()
+    assert (settings.source.kind, settings.store.kind) == ("simulator", "sqlite")
+    assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8080)
+
+
+def test_the_shipped_file_is_current_and_loads_to_the_defaults() -> None:
+    assert SHIPPED.read_text(encoding="utf-8") == example()
+    assert load(SHIPPED, {}) == Settings()
+
+
+def test_the_shipped_file_names_every_option_with_its_default(tmp_path: Path) -> None:
+    uncommented = re.sub(r"^# (?=\w+ = )", "", example(), flags=re.MULTILINE)
+    assert len(re.findall(r"^\w+ = ", uncommented, flags=re.MULTILINE)) == len(list(options()))
+    assert load(written(tmp_path, uncommented), {}) == Settings()
+
+
+def test_every_option_can_be_given_by_environment() -> None:
+    environ = {
+        option.variable: "" if option.secret else str(option.default).lower()
+        for option in options()
+    }
+    assert load(None, environ) == Settings()
+
+
+def test_the_environment_lies_on_top_of_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, '[web]\nport = 9000\n[source]\norg = "acme"\n[privacy]\nnames = true')
+    settings = load(path, {"RINGBACK_WEB__PORT": "0", "RINGBACK_PRIVACY__NUMBERS": "true"})
+    assert settings.web.port == 0
+    assert settings.source.org == "acme"
+    assert settings.privacy.names is True
+    assert settings.privacy.numbers is True
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("[webb]\n", "webb", "no such section; did you mean web?"),
+        ("[web]\nprot = 1\n", "web.prot", "no such key; did you mean port?"),
+        ("[web]\nzzz = 1\n", "web.zzz", "no such key; known: host, port"),
+        ("web = 1\n", "web", "write its keys below [web]"),
+        ('[web]\nport = "8080"\n', "web.port", "'8080' is not allowed; allowed: a whole number"),
+        ("[web]\nport = 65536\n", "web.port", "allowed: a whole number from 0 to 65535"),
+        ("[web]\nport = true\n", "web.port", "True is not allowed"),
+        ('[store]\nkind = "redis"\n', "store.kind", "allowed: sqlite, jetstream, memory"),
+        ("[store]\nkeep_ended_hours = 0\n", "store.keep_ended_hours", "from 1 to 840"),
+        ("[store]\nkeep_journal_hours = 9e9\n", "store.keep_journal_hours", "from 1 to 8784"),
+        ('[store]\npath = ""\n', "store.path", "names no file"),
+        ("[source]\nspeed = nan\n", "source.speed", "nan is not allowed"),
+        ("[source]\nspeed = inf\n", "source.speed", "inf is not allowed"),
+        ("[source]\nspeed = 0\n", "source.speed", "a number from 0.001"),
+        ('[source]\norg = "a b"\n', "source.org", "letters, digits"),
+        ('[source]\nkind = "recording"\n', "source.path", "needs the file"),
+        ('[source]\nkind = "websocket"\n', "source.url", "ws:// or wss://"),
+        ("[source]\nreconnect_first_seconds = 31\n", "source.reconnect_first_seconds", "30.0"),
+        ("[source]\nurl = 5\n", "source.url", "not a text"),
+        ('[privacy]\nnumbers = "yes"\n', "privacy.numbers", "allowed: true or false"),
+        ('[sinks]\nstdout = "loud"\n', "sinks.stdout", "allowed: auto, console, json, off"),
+        ('[web]\nhost = "0.0.0.0"\n', "web.host", "can be reached from other machines"),
+        ('[web]\nhost = "example.org"\n', "web.host", "allowed: 127.0.0.1, ::1 or localhost"),
+    ],
+)
+def test_refused_with_path_value_and_what_is_allowed(
+    tmp_path: Path, text: str, path: str, words: str
+) -> None:
+    error = refusal(tmp_path, text)
+    assert error.path == path
+    assert words in error.problem
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
+def test_loopback_hosts_are_allowed(host: str) -> None:
+    assert load(None, {"RINGBACK_WEB__HOST": host}).web.host == host
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("RINGBACK_WEB__PORT", "http", "'http' is not allowed; allowed: a whole number"),
+        ("RINGBACK_WEB__PROT", "1", "did you mean RINGBACK_WEB__PORT?"),
+        ("RINGBACK_WEB_PORT", "1", "did you mean RINGBACK_WEB__PORT?"),
+        ("RINGBACK_WEB__PORT_FILE", "/x", "did you mean RINGBACK_WEB__PORT?"),
+        ("RINGBACK_SOURCE__SPEED", "nan", "'nan' is not allowed"),
+        ("RINGBACK_PRIVACY__HASH_KEY_FILE", "/nowhere/key", "/nowhere/key cannot be read"),
+    ],
+)
+def test_a_bad_variable_is_refused_by_its_own_name(variable: str, value: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(None, {variable: value})
+    assert caught.value.path == variable
+    assert words in caught.value.problem
+
+
+def test_a_long_value_is_cut(tmp_path: Path) -> None:
+    assert len(str(refusal(tmp_path, f'[store]\nkind = "{"x" * 5000}"\n'))) < 200
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.toml: cannot be read: No such file"):
+        load(tmp_path / "absent.toml", {})
+    assert "is not TOML" in str(refusal(tmp_path, "[web\n"))
+    (tmp_path / "ringback.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="is not TOML"):
+        load(tmp_path / "ringback.toml", {})
+
+
+def test_a_secret_comes_from_a_file_without_its_last_newline(tmp_path: Path) -> None:
+    secret = tmp_path / "hash-key"
+    secret.write_text(f"{KEY}\n", encoding="utf-8")
+    settings = load(None, {"RINGBACK_PRIVACY__HASH_KEY_FILE": str(secret)})
+    assert settings.privacy.hash_key.reveal() == KEY
+    with pytest.raises(SettingsError, match="RINGBACK_PRIVACY__HASH_KEY is set too"):
+        load(
+            None,
+            {"RINGBACK_PRIVACY__HASH_KEY_FILE": str(secret), "RINGBACK_PRIVACY__HASH_KEY": KEY},
+        )
+    secret.write_bytes(b"canary\xff")
+    with pytest.raises(SettingsError, match="does not hold UTF-8") as caught:
+        load(None, {"RINGBACK_PRIVACY__HASH_KEY_FILE": str(secret)})
+    assert caught.value.__cause__ is None
+
+
+def test_secrets_show_nowhere(tmp_path: Path) -> None:
+    settings = load(
+        None,
+        {
+            "RINGBACK_PRIVACY__HASH_KEY": KEY,
+            "RINGBACK_SOURCE__KIND": "websocket",
+            "RINGBACK_SOURCE__URL": f"wss://host/{KEY}",
+        },
+    )
+    for shown in (repr(settings), str(settings), f"{settings.source.url}"):
+        assert KEY not in shown
+        assert "***" in shown
+    for text in (
+        '[privacy]\nhash_key = "canary"\n',
+        '[source]\nkind = "websocket"\nurl = "http://canary"\n',
+    ):
+        assert "canary" not in str(refusal(tmp_path, text))
+
+
+def test_secrets_compare_by_content_and_are_false_when_empty() -> None:
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert not Secret()
+    assert repr(Secret()) == "''"
