@@ -181,7 +181,8 @@ class AnythingGoes(RuleBasedStateMachine):
             self.check(event)
 
     def check(self, event: Event) -> None:
-        assert isinstance(event.data, EVENT_TYPES[event.type])
+        wanted: type[object] = EVENT_TYPES[event.type]
+        assert isinstance(event.data, wanted)
         assert event.id not in self.ids
         self.ids.add(event.id)
         if event.sequence is None:

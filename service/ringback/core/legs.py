@@ -203,8 +203,8 @@ def _schedule(leg: Leg, sighting: Sighting, *, released: bool) -> bool:
     """Take over the schedule and, when the leg is released, note which one is spent by that.
 
     A release under the schedule in force spends every schedule seen so far: none of them can come
-    back. A release under another one is out of order (either it or the schedule in force is late),
-    so it spends only its own; the other may still turn out to be the present.
+    back. A release under another one, or under one that is spent already, is out of order (it or
+    what is in force is late), so it spends only its own; another may still prove the present.
     """
     schedule = None if sighting.preview else sighting.scheduled_at
     in_force = leg.scheduled_at
@@ -215,12 +215,22 @@ def _schedule(leg: Leg, sighting: Sighting, *, released: bool) -> bool:
         if leg.latest_schedule is None or schedule > leg.latest_schedule:
             leg.latest_schedule = schedule
     if released:
-        in_order = schedule is None or in_force is None or schedule == in_force
-        spent = leg.latest_schedule if in_order else schedule
-        if spent is not None and (leg.spent_schedule is None or spent > leg.spent_schedule):
-            leg.spent_schedule = spent
-            changed = True
+        changed = _spend(leg, schedule, in_force) or changed
     return changed
+
+
+def _spend(leg: Leg, schedule: datetime | None, in_force: datetime | None) -> bool:
+    known = leg.spent_schedule
+    in_order = (
+        schedule is None
+        or in_force is None
+        or (schedule == in_force and (known is None or schedule > known))
+    )
+    spent = leg.latest_schedule if in_order else schedule
+    if spent is None or (known is not None and spent <= known):
+        return False
+    leg.spent_schedule = spent
+    return True
 
 
 def _hold_is_over(leg: Leg, sighting: Sighting, now: datetime) -> bool:

@@ -150,25 +150,38 @@ class Daemon:
         """
         budgets = self._budgets
         await self._end(["source", "wake-up", "prune"], budgets.intake)
-        trouble = await self._drain(budgets.drain) if self.restored else None
+        undrained = None
+        if self.restored:
+            undrained = await self._within("drain", self._drain(), budgets.drain)
         await self._end(self._tasks.names, budgets.close)
-        return trouble
+        unclosed = await self._within("close", self._close_sinks(), budgets.close)
+        return undrained or unclosed
 
-    async def _drain(self, budget: float) -> RingbackError | None:
+    async def _drain(self) -> None:
         """Commit what is gathered, let the sinks tell it, commit how far they have come."""
-        try:
-            async with asyncio.timeout(budget):
-                await self._pipeline.commit()
-                await self._pipeline.all_told(
-                    name for name in self._sinks if self._tasks.alive(f"sink {name}")
-                )
-                await self._pipeline.commit()
-        except TimeoutError:
-            log.warning("drain_cut_short", budget_seconds=budget)
-        except RingbackError as error:
-            return error
-        return None
+        await self._pipeline.commit()
+        await self._pipeline.all_told(
+            name for name in self._sinks if self._tasks.alive(f"sink {name}")
+        )
+        await self._pipeline.commit()
+
+    async def _close_sinks(self) -> None:
+        for sink in self._sinks.values():
+            await sink.close()
 
     async def _end(self, names: list[str], budget: float) -> None:
         for name in await self._tasks.stop(names, budget):
             log.error("task_still_alive", task=name, budget_seconds=budget)
+
+    async def _within(
+        self, stage: str, work: Coroutine[None, None, None], budget: float
+    ) -> RingbackError | None:
+        """Give a stage its time, and give what went wrong in it."""
+        try:
+            async with asyncio.timeout(budget):
+                await work
+        except TimeoutError:
+            log.warning("stage_cut_short", stage=stage, budget_seconds=budget)
+        except RingbackError as error:
+            return error
+        return None

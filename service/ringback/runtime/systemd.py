@@ -19,8 +19,12 @@ def notify(message: str) -> bool:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.connect(address)
-        channel.sendall(message.encode())
+        channel.setblocking(False)  # noqa: FBT003  # the standard library's way
+        try:
+            channel.connect(address)
+            channel.sendall(message.encode())
+        except OSError:  # it is being restarted, or does not keep up: its loss, not ours
+            return False
     return True
 
 

@@ -188,6 +188,16 @@ def test_a_release_out_of_order_spends_only_its_own_time() -> None:
     assert leg.phase is Phase.SCHEDULED
 
 
+def test_late_frames_from_before_a_return_do_not_spend_the_time_it_returned_for() -> None:
+    leg, verdicts = seen(
+        *(scheduled(60), released(60), scheduled(600)),
+        *(scheduled(60), released(60)),
+        scheduled(600),
+    )
+    assert verdicts[-1] is Verdict.CHANGED
+    assert (leg.phase, leg.scheduled_at) == (Phase.SCHEDULED, at(600))
+
+
 def test_a_leg_that_was_never_scheduled_returns_for_any_time() -> None:
     leg, verdicts = seen(released(None), scheduled(600))
     assert verdicts[-1] is Verdict.CHANGED
