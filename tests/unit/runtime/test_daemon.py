@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringback.errors import SinkError, StoreError, TaskDied
-from ringback.ports import Sink, Source
+from ringback.ports import Row, Sink, Source
 from ringback.runtime import daemon as module
 from ringback.runtime.daemon import STALLED, Budgets, Daemon
 from ringback.runtime.pipeline import Pipeline
@@ -143,20 +143,25 @@ async def test_a_sink_that_hangs_delays_the_stop_by_its_budget_only() -> None:
 
 
 async def test_services_run_from_before_it_restores_and_chores_go_on() -> None:
-    life = Life(HeldStore(), Ear())
+    store = HeldStore()
+    life = Life(store, Ear())
     served = asyncio.Event()
     chores: list[float] = []
 
     async def serve() -> None:
-        assert not life.daemon.restored
         served.set()
         await asyncio.Event().wait()
 
+    async def load() -> AsyncIterator[list[Row]]:
+        await served.wait()
+        yield []
+
+    store.load = load  # type: ignore[method-assign]  # reads only once the service runs
     life.daemon.serve("web", serve)
     life.daemon.tend("flush", 10, lambda: chores.append(elapsed()))
     async with life.lived():
         await asyncio.sleep(35)
-    assert served.is_set()
+    assert life.daemon.restored
     assert chores == pytest.approx([10, 20, 30])
 
 
@@ -176,11 +181,14 @@ async def test_a_store_that_cannot_be_read_ends_it_before_it_begins(systemd: lis
     store = HeldStore()
     unreadable = StoreError("here", "the disk failed", "check it")
 
-    async def load() -> AsyncIterator[list[None]]:
+    def fail() -> None:
         raise unreadable
+
+    async def load() -> AsyncIterator[list[Row]]:
+        fail()
         yield []
 
-    store.load = load  # type: ignore[assignment]  # fails in place of reading
+    store.load = load  # type: ignore[method-assign]  # fails in place of reading
     life = Life(store, Ear(frame()))
     async with life.lived() as task:
         with pytest.raises(StoreError) as failed:

@@ -1,0 +1,160 @@
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ringback import __version__
+from ringback.core.diagram import document
+from support.daemon import SOON, environment, ringback_command
+from support.gateway import NAME, NUMBER, frame
+
+LIFECYCLE = Path(__file__).parents[2] / "docs" / "lifecycle.md"
+
+Done = subprocess.CompletedProcess[bytes]
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a command to its end, in a directory of its own."""
+
+    def run(*arguments: str, stdout: int = subprocess.PIPE, **settings: str) -> Done:
+        return subprocess.run(
+            [*ringback_command(), *arguments],
+            cwd=tmp_path,
+            env=environment(**settings),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=SOON,
+            check=False,
+        )
+
+    return run
+
+
+def recording(folder: Path, *frames: bytes) -> str:
+    lines = [
+        b'{"at":"2026-11-22T08:00:%02d.000Z","frame":%s}\n' % (second, each)
+        for second, each in enumerate(frames)
+    ]
+    (folder / "day.jsonl").write_bytes(b"".join(lines))
+    return "day.jsonl"
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("command", ["", "run", "simulate", "replay", "diagram"])
+def test_every_command_explains_itself(run: Run, command: str, option: str) -> None:
+    done = run(*filter(None, [command]), option)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"Usage: ")
+    if not command:
+        for known in (b"run", b"simulate", b"replay", b"diagram"):
+            assert known in done.stdout
+
+
+def test_it_says_its_version(run: Run) -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout.decode().split()[-1]) == (0, __version__)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fly"], "fly"),
+        (["run", "--fast"], "--fast"),
+        (["run", "--config"], "--config"),
+        (["run", "--config", "missing.toml"], "missing.toml"),
+        (["replay"], "FILE..."),
+        (["replay", "missing.jsonl"], "missing.jsonl"),
+        (["replay", os.devnull, "--until", "tomorrow"], "tomorrow"),
+        (["replay", os.devnull, "--until", "2026-11-22T18:00:00"], "2026-11-22T18:00:00Z"),
+        (["simulate", "--port", "70000"], "70000"),
+        (["simulate", "--speed", "0"], "0"),
+        (["simulate", "--seed", "-1"], "-1"),
+        (["diagram", "more"], "more"),
+    ],
+)
+def test_wrong_usage_is_2_and_nothing_on_stdout(run: Run, arguments: list[str], words: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert words in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "simulate", "replay"])
+def test_a_setting_that_is_not_allowed_is_2_in_one_line(run: Run, command: str) -> None:
+    arguments = [os.devnull] if command == "replay" else []
+    done = run(command, *arguments, web__port="http")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        "ringback: RINGBACK_WEB__PORT: 'http' is not allowed;"
+        " allowed: a whole number from 0 to 65535\n"
+    )
+
+
+def test_the_diagram_is_the_one_in_the_documents(run: Run) -> None:
+    done = run("diagram")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == document() == LIFECYCLE.read_text()
+
+
+def test_a_replay_prints_json_lines_only_and_the_same_bytes_twice(run: Run, tmp_path: Path) -> None:
+    name = recording(tmp_path, frame("c-1"), frame("c-2"), frame("c-1", state="disconnected"))
+    arguments = ("replay", name, "--until", "2026-11-22T09:00:00+01:00")
+    first, second = run(*arguments), run(*arguments)
+    assert first.returncode == 0
+    assert first.stdout == second.stdout
+    events = [msgspec.json.decode(line) for line in first.stdout.splitlines()]
+    assert [event["id"] for event in events] == ["c-1/1"]
+    summary = first.stderr.decode()
+    assert summary == ("1 records, 1 snapshots, 1 events, 0 skipped; conversations: 1 waiting\n")
+    everything = run("replay", name)
+    assert len(everything.stdout.splitlines()) == 3
+    assert b"3 records, 3 snapshots, 3 events, 0 skipped" in everything.stderr
+
+
+def test_a_replay_that_skips_something_is_1_and_says_where(run: Run, tmp_path: Path) -> None:
+    name = recording(tmp_path, frame(), b"[1,2]", frame("c-2"))
+    with (tmp_path / name).open("ab") as file:
+        file.write(b"no record\n")
+    done = run("replay", name)
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 2
+    lines = done.stderr.decode().splitlines()
+    assert [line.split(": ")[:2] for line in lines[:-1]] == [
+        ["ringback", "skipped day.jsonl:2"],
+        ["ringback", "skipped day.jsonl:4"],
+    ]
+    assert "2 skipped" in lines[-1]
+
+
+def test_a_replay_of_nothing_is_nothing(run: Run) -> None:
+    done = run("replay", os.devnull)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"conversations: none" in done.stderr
+
+
+def test_a_replay_whose_reader_has_gone_ends_quietly(run: Run, tmp_path: Path) -> None:
+    name = recording(tmp_path, *(frame(f"c-{number}") for number in range(60)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run("replay", name, stdout=writing)
+    finally:
+        os.close(writing)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_replay_keeps_people_to_itself(run: Run, tmp_path: Path) -> None:
+    name = recording(tmp_path, frame(), frame()[:-9], frame("c-2", skipEnabled="seven"))
+    hidden = run("replay", name)
+    shown = run("replay", name, privacy__numbers="true", privacy__names="true")
+    for secret in (NUMBER.encode(), NAME.encode()):
+        assert secret not in hidden.stdout + hidden.stderr
+        assert secret in shown.stdout
+        assert secret not in shown.stderr
