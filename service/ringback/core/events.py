@@ -41,13 +41,17 @@ def rfc3339(instant: datetime) -> str:
     return f"{text[1:24].decode()}Z"
 
 
-class ClockUsed(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+class ClockUsed(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Which clock an event's `time` was read from, and how far that clock is known to be off."""
 
     name: Literal["cloud", "provider", "observer"]
     """`observer` is the daemon's own clock: the platform gave no time for this."""
     skew_seconds: float = 0.0
     """How far that clock runs ahead of the daemon's, as used for wake-ups."""
+    mixed: list[str] = []
+    """Durations of this event that were read from two clocks: `holdSeconds`, `waitSeconds`."""
+    negative: list[str] = []
+    """Durations that would have been negative and count as 0."""
 
 
 class CallbackData(

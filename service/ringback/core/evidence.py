@@ -57,14 +57,16 @@ def effect_of(callback: Callback, trigger: Trigger, now: datetime) -> Instant:
     return found or Instant(now, Clock.OBSERVER)
 
 
-def wait_began(callback: Callback, previous: State | None, effect: Instant) -> datetime:
+def wait_began(callback: Callback, previous: State | None, effect: Instant) -> Instant:
     """When the wait for an agent began that has led to the present state.
 
     A state first seen late, or reached by jumping over `waiting`, still waited since its release.
     """
     if previous in (None, State.SCHEDULED):
-        return min(_queued_at(callback) or effect.at, effect.at)
-    return effect.at
+        queued = _cloud(_queued_at(callback))
+        if queued is not None and queued.at <= effect.at:
+            return queued
+    return effect
 
 
 def _queued_at(callback: Callback) -> datetime | None:

@@ -258,7 +258,7 @@ def _hold(leg: Leg, sighting: Sighting, now: datetime) -> bool:
             # The same one, or a late frame of one that was over before.
             return False
         # The retrieve between two holds was lost: the first ended at the latest when this began.
-        _close_hold(leg, start)
+        _close_hold(leg, start, mixed=False)
     begun = start or now
     leg.holds = [hold for hold in leg.holds if hold.start != begun]
     leg.holds.append(Span(begun))
@@ -266,11 +266,13 @@ def _hold(leg: Leg, sighting: Sighting, now: datetime) -> bool:
     return True
 
 
-def _close_hold(leg: Leg, end: datetime) -> bool:
+def _close_hold(leg: Leg, end: datetime, *, mixed: bool = True) -> bool:
+    """Close the open hold. Its end is mostly not read from the clock of its start."""
     if not leg.holds or leg.holds[-1].end is not None:
         return False
     start = leg.holds[-1].start
-    leg.holds = [*leg.holds[:-1], Span(start, max(start, end))]
+    closed = Span(start, max(start, end), mixed, negative=end < start)
+    leg.holds = [*leg.holds[:-1], closed]
     return True
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from ringback.core.clocks import Clock
 from ringback.core.legs import Leg
 from ringback.core.lifecycle import State
 
@@ -70,6 +71,12 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
     """Closed spells of waiting for an agent."""
     waiting_since: datetime | None = None
     """The open spell."""
+    waiting_clock: Clock = Clock.OBSERVER
+    """Which clock that was read from."""
+    wait_mixed: bool = False
+    """Whether a closed spell was read from two clocks."""
+    wait_negative: bool = False
+    """Whether a closed spell would have been negative."""
     auto_dial: AutoDial | None = None
     alarms: list[Alarm] = []
     automated: bool = False

@@ -292,10 +292,12 @@ def _account(callback: Callback, previous: State | None, effect: Instant) -> Non
         callback.released = True
     waits = callback.state in _WAITING
     if callback.waiting_since is None and (waits or previous in (None, State.SCHEDULED)):
-        callback.waiting_since = wait_began(callback, previous, effect)
+        callback.waiting_since, callback.waiting_clock = wait_began(callback, previous, effect)
     if not waits and callback.waiting_since is not None:
         waited = (effect.at - callback.waiting_since).total_seconds()
         callback.waited_seconds += max(0.0, waited)
+        callback.wait_negative |= waited < 0
+        callback.wait_mixed |= callback.waiting_clock is not effect.clock
         callback.waiting_since = None
 
 

@@ -40,6 +40,10 @@ class Span(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     start: datetime
     end: datetime | None = None
+    mixed: bool = False
+    """Whether the end was read from another clock than the start."""
+    negative: bool = False
+    """Whether the end was told to lie before the start, so that the length is 0."""
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False, kw_only=False):

@@ -37,23 +37,19 @@ def tell_callback(
     """Make the next event of a callback: of its new state with a `move`, else of `kind`."""
     callback.sequence += 1
     callback_id = callback.id_in(conversation.id)
-    state = callback.state.value
+    state = callback.state
     raw_type = None if callback.open else disconnect_type_of(callback)
     dial = callback.auto_dial
-    waited = callback.waited_seconds
+    waiting = 0.0
     if callback.waiting_since is not None:
-        waited += max(0.0, (effect.at - callback.waiting_since).total_seconds())
+        waiting = (effect.at - callback.waiting_since).total_seconds()
     data = CallbackData(
         callback_id=callback_id,
         conversation_id=conversation.id,
         state=state,
-        previous_state=UNSET if previous is None else previous.value,
-        trigger=UNSET if move is None else move.trigger.value,
-        skipped=(
-            UNSET
-            if move is None or previous is None
-            else [skipped.value for skipped in move.skipped]
-        ),
+        previous_state=UNSET if previous is None else previous,
+        trigger=UNSET if move is None else move.trigger,
+        skipped=UNSET if move is None or previous is None else list(move.skipped),
         reasons=UNSET if reasons is None else reasons,
         cause=cause,
         queue_id=_known(callback.queue_id),
@@ -62,12 +58,12 @@ def tell_callback(
         auto_dial_at=UNSET if dial is None else rfc3339(dial.deadline),
         offers=callback.offers,
         hold_seconds=round(holds_of(callback, now).total, 3),
-        wait_seconds=round(waited, 3),
+        wait_seconds=round(callback.waited_seconds + max(0.0, waiting), 3),
         disconnect_type=UNSET if raw_type is None else normalise(raw_type),
         raw_disconnect_type=_known(raw_type),
         outcome=_known(callback.outcome),
         contact=list(callback.contact) if callback.contact else UNSET,
-        clock=ClockUsed(effect.clock.value, skew.total_seconds()),
+        clock=_clock(callback, effect, skew, waiting),
         late_seconds=_late(now + skew - effect.at) if cause == "timer" else UNSET,
         observed_time=rfc3339(now),
     )
@@ -103,7 +99,7 @@ def tell_alert(
         rule=rule.name,
         callback_id=callback_id,
         conversation_id=conversation.id,
-        state=callback.state.value,
+        state=callback.state,
         state_since=rfc3339(callback.since),
         since=rfc3339(since),
         queue_id=_known(callback.queue_id),
@@ -121,6 +117,25 @@ def tell_alert(
         data=data,
         partition=conversation.id,
     )
+
+
+def _clock(callback: Callback, effect: Instant, skew: timedelta, waiting: float) -> ClockUsed:
+    """Say which clock the time is from, and which durations were read from two.
+
+    A hold that lasts is measured up to the daemon's clock, from a start on the platform's.
+    """
+    mixed, negative = [], []
+    spans = [span for leg in callback.legs for span in leg.holds]
+    if any(span.mixed or span.end is None for span in spans):
+        mixed.append("holdSeconds")
+    if any(span.negative for span in spans):
+        negative.append("holdSeconds")
+    waits = callback.waiting_since is not None
+    if callback.wait_mixed or (waits and callback.waiting_clock is not effect.clock):
+        mixed.append("waitSeconds")
+    if callback.wait_negative or waiting < 0:
+        negative.append("waitSeconds")
+    return ClockUsed(effect.clock.value, skew.total_seconds(), mixed, negative)
 
 
 def _known(value: str | None) -> str | UnsetType:

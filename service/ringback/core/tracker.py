@@ -180,13 +180,14 @@ class Tracker:
 
     def _notice(self, sighting: Sighting, now: datetime) -> None:
         """Learn the clocks' skews from instants that cannot lie in the future."""
-        for clock, instant in (
-            (Clock.CLOUD, sighting.connected_at),
-            (Clock.CLOUD, sighting.hold_started_at),
-            (Clock.PROVIDER, sighting.ended_at),
-        ):
-            if instant is not None and instant > now:
-                self.skews.notice(clock, instant, now)
+        connected_at, ended_at = sighting.connected_at, sighting.ended_at
+        hold_started_at = sighting.hold_started_at
+        if connected_at is not None and connected_at > now:
+            self.skews.notice(Clock.CLOUD, connected_at, now)
+        if hold_started_at is not None and hold_started_at > now:
+            self.skews.notice(Clock.CLOUD, hold_started_at, now)
+        if ended_at is not None and ended_at > now:
+            self.skews.notice(Clock.PROVIDER, ended_at, now)
 
     def _over_long_ago(self, conversation: Conversation, now: datetime) -> bool:
         """Whether a conversation first seen had ended before the retention began."""

@@ -37,7 +37,7 @@ NO_PARTICIPANT = CallbackMediaParticipant()
 NO_PREVIEW = DialerPreview()
 ROLES = {
     "customer": Role.CUSTOMER,
-    "external": Role.CUSTOMER,
+    "external": Role.EXTERNAL,
     "acd": Role.ACD,
     "agent": Role.AGENT,
     "user": Role.AGENT,

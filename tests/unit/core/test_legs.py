@@ -225,7 +225,7 @@ def test_a_leg_may_be_rescheduled_and_released_again_and_again() -> None:
 
 def test_a_hold_is_opened_and_closed() -> None:
     leg, _ = seen(TALKS, held(5), TALKS, now=5)
-    assert leg.holds == [Span(at(5), at(7))]
+    assert leg.holds == [Span(at(5), at(7), mixed=True)]
     assert not leg.held
 
 
@@ -238,13 +238,13 @@ def test_a_hold_without_a_start_begins_when_seen() -> None:
 def test_a_hold_that_was_closed_is_not_opened_by_a_late_duplicate() -> None:
     leg, verdicts = seen(TALKS, held(5), TALKS, held(5), now=5)
     assert verdicts[-1] is Verdict.HOLD
-    assert leg.holds == [Span(at(5), at(7))]
+    assert leg.holds == [Span(at(5), at(7), mixed=True)]
 
 
 def test_a_hold_that_was_never_seen_is_over_if_a_later_one_is() -> None:
     leg, verdicts = seen(TALKS, held(20), TALKS, held(5), now=20)
     assert verdicts[-1] is Verdict.HOLD
-    assert leg.holds == [Span(at(20), at(22))]
+    assert leg.holds == [Span(at(20), at(22), mixed=True)]
 
 
 def test_after_the_latest_a_frame_can_come_the_platform_is_believed_again() -> None:
@@ -264,7 +264,7 @@ def test_a_fresh_read_may_reopen_a_hold() -> None:
 def test_hold_and_retrieve_return_to_identical_content() -> None:
     leg, verdicts = seen(TALKS, held(5), TALKS, held(8), TALKS, now=5)
     assert verdicts == [Verdict.CHANGED] * 5
-    assert leg.holds == [Span(at(5), at(7)), Span(at(8), at(9))]
+    assert leg.holds == [Span(at(5), at(7), mixed=True), Span(at(8), at(9), mixed=True)]
 
 
 def test_when_the_retrieve_was_lost_the_first_hold_ended_as_the_second_began() -> None:
@@ -280,12 +280,12 @@ def test_a_late_frame_of_an_earlier_hold_leaves_the_present_one() -> None:
 
 def test_the_end_of_a_leg_ends_its_hold_at_its_own_time() -> None:
     leg, _ = seen(held(5), agent(connected_at=0, ended_at=30), now=40)
-    assert leg.holds == [Span(at(5), at(30))]
+    assert leg.holds == [Span(at(5), at(30), mixed=True)]
 
 
 def test_a_hold_never_ends_before_it_began() -> None:
     leg, _ = seen(held(5), agent(connected_at=0, ended_at=3), now=40)
-    assert leg.holds == [Span(at(5), at(5))]
+    assert leg.holds == [Span(at(5), at(5), mixed=True, negative=True)]
 
 
 def test_segments_of_a_read_correct_the_ledger() -> None:

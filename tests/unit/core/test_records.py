@@ -85,7 +85,8 @@ def test_fields_are_never_moved_or_removed() -> None:
     assert _fields(Tombstone) == ["ordinal", "sequence", "customers", "until"]
     assert _fields(Callback) == [
         *("ordinal", "state", "since", "first_seen_at", "sequence", "legs", "queue_id", "user_id"),
-        *("offers", "scheduled_at", "released", "waited_seconds", "waiting_since", "auto_dial"),
+        *("offers", "scheduled_at", "released", "waited_seconds", "waiting_since"),
+        *("waiting_clock", "wait_mixed", "wait_negative", "auto_dial"),
         *("alarms", "automated", "preview", "outcome", "ended_at", "anomalous", "contact"),
     ]
     assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at"]
@@ -96,7 +97,7 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("alerted_at", "work_started_at", "timeout_seconds", "disconnect_type", "user_id"),
         *("queue_id", "wrapup_code", "holds"),
     ]
-    assert _fields(Span) == ["start", "end"]
+    assert _fields(Span) == ["start", "end", "mixed", "negative"]
 
 
 def test_the_first_callback_has_the_conversations_id_and_the_next_ones_a_number() -> None:

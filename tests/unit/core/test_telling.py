@@ -70,3 +70,24 @@ def test_seconds_are_whole_milliseconds() -> None:
     event = only(follower.follow(2, agent(connected_at=1.23456)))
     assert told(event)["waitSeconds"] == 1.235
     assert msgspec.json.encode(event.data)
+
+
+def test_a_duration_that_was_read_from_two_clocks_says_so() -> None:
+    follower = Follower()
+    legs = (customer(connected_at=0), queue(connected_at=0, ended_at=10), agent(connected_at=10))
+    assert "mixed" not in told(only(follower.follow(10.5, *legs)))["clock"]
+    held = (*legs[:2], agent(connected_at=10, held=True, hold_started_at=20))
+    assert told(only(follower.follow(21, *held)))["clock"]["mixed"] == ["holdSeconds"]
+    retrieved = told(only(follower.follow(30, *legs)))
+    assert retrieved["holdSeconds"] == 10.0
+    assert retrieved["clock"]["mixed"] == ["holdSeconds"]
+
+
+def test_a_wait_that_ends_on_another_clock_says_so_and_is_never_negative() -> None:
+    follower = Follower()
+    follower.follow(5, customer(connected_at=0), queue(connected_at=0))
+    ended = (customer(connected_at=0, ended_at=-2), queue(connected_at=0, ended_at=-2))
+    lost = told(only(follower.follow(6, *ended)))
+    assert lost["waitSeconds"] == 0.0
+    assert lost["clock"]["mixed"] == ["waitSeconds"]
+    assert lost["clock"]["negative"] == ["waitSeconds"]

@@ -137,7 +137,7 @@ def test_a_voice_leg(see: See) -> None:
     assert legs[1] == Sighting(
         participant_id="p",
         communication_id="v",
-        role=Role.CUSTOMER,
+        role=Role.EXTERNAL,
         medium=Medium.VOICE,
         state="dialing",
         held=True,
@@ -199,7 +199,7 @@ def test_a_communications_own_end_counts_first(see: See) -> None:
     ("participant", "callback", "role"),
     [
         ({"purpose": "customer"}, {}, Role.CUSTOMER),
-        ({"purpose": "external"}, {}, Role.CUSTOMER),
+        ({"purpose": "external"}, {}, Role.EXTERNAL),
         ({"purpose": "acd"}, {}, Role.ACD),
         ({"purpose": "agent"}, {}, Role.AGENT),
         ({"purpose": "user"}, {}, Role.AGENT),
