@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback.core.derivation import active_agent
+from ringback.core.derivation import Cast
 from ringback.core.legs import LATEST
 from ringback.core.policy import Policy
 from ringback.core.records import Callback
@@ -128,7 +128,7 @@ def cannot_be_armed(callback: Callback, truth: Truth) -> bool:
     The next one would have told it. Without it nobody can know the deadline of the automatic call,
     which by the clock alone has come since.
     """
-    agent = active_agent(callback)
+    agent = Cast(callback).agent
     return (
         truth.state is State.AUTO_DIALING
         and callback.state.value == State.CONNECTED

@@ -148,7 +148,7 @@ class AnythingGoes(RuleBasedStateMachine):
         assert conversation is not None
         for callback in conversation.callbacks:
             if callback.open:
-                assert callback.state is derivation.state_of(callback)
+                assert callback.state is derivation.state_of(derivation.Cast(callback))
 
     def fire(self) -> None:
         for change in self.tracker.fire_due(self.now):

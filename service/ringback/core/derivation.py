@@ -4,7 +4,6 @@ The state is a function of the legs and of fired timers; the first rule that mat
 with an end time has ended, whatever its state says; inbound voice legs never get here.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,17 +14,16 @@ from ringback.core.records import Callback
 from ringback.core.snapshots import Medium, QueueSettings, Role
 
 __all__ = [
+    "Cast",
     "Holds",
-    "active_agent",
     "auto_dial_deadline",
     "current_queue",
     "current_user",
-    "customer_leg",
     "disconnect_type_of",
-    "ever_connected",
     "holds_of",
     "offers",
     "outcome_of",
+    "own_timeout",
     "schedule_of",
     "seen_dialled",
     "state_of",
@@ -36,8 +34,6 @@ SKIPPED = "ININ-OUTBOUND-PREVIEW-SKIPPED"
 CLOCKS_DIFFER = timedelta(seconds=1)
 """Allowed when instants of the two platform clocks are compared."""
 
-_AGENTS = (Role.AGENT, Role.SOLE)
-_CUSTOMERS = (Role.CUSTOMER, Role.SOLE)
 _OUTSIDE = (Role.CUSTOMER, Role.EXTERNAL)
 
 
@@ -53,92 +49,95 @@ class Holds(NamedTuple):
 NO_HOLDS = Holds(0.0, 0.0, 0.0)
 
 
-def customer_leg(callback: Callback) -> Leg | None:
-    """The customer's callback leg; the sole leg of a bare callback; None when none is known."""
-    for leg in callback.legs:
-        if leg.medium is Medium.CALLBACK and leg.role in _CUSTOMERS:
-            return leg
-    return None
+class Cast:
+    """The legs of a callback by the part they play, sorted out in one pass.
+
+    Whoever settles a callback asks for them many times. Made anew whenever legs have changed.
+    """
+
+    __slots__ = ("agent", "agents", "callback", "calls", "customer", "queues")
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback = callback
+        self.customer: Leg | None = None
+        """The customer's callback leg; the sole leg of a bare callback."""
+        self.agent: Leg | None = None
+        """Of the agents' live legs the one that has come furthest; the later one of equals."""
+        self.agents: list[Leg] = []
+        """The agents' callback legs, one an offer."""
+        self.queues: list[Leg] = []
+        """The ACD's callback legs. A call that waits in a queue is another matter."""
+        self.calls: list[Leg] = []
+        """The voice legs."""
+        for leg in callback.legs:
+            if leg.medium is Medium.VOICE:
+                self.calls.append(leg)
+                continue
+            role = leg.role
+            if role is Role.ACD:
+                self.queues.append(leg)
+                continue
+            if (role is Role.CUSTOMER or role is Role.SOLE) and self.customer is None:
+                self.customer = leg
+            if role is Role.AGENT or role is Role.SOLE:
+                self.agents.append(leg)
+                if Phase.OFFERING <= leg.phase < Phase.ENDED and (
+                    self.agent is None or leg.phase >= self.agent.phase
+                ):
+                    self.agent = leg
 
 
-def active_agent(callback: Callback) -> Leg | None:
-    """Of the agents' live callback legs the one that has come furthest; the later one of equals."""
-    active = None
-    for leg in callback.legs:
-        if (
-            leg.role in _AGENTS
-            and leg.medium is Medium.CALLBACK
-            and Phase.OFFERING <= leg.phase < Phase.ENDED
-            and (active is None or leg.phase >= active.phase)
-        ):
-            active = leg
-    return active
-
-
-def state_of(callback: Callback) -> State:
+def state_of(cast: Cast) -> State:
     """Say where a callback is."""
-    customer = customer_leg(callback)
-    agent = active_agent(callback)
-    # A call that waits in a queue, as after a customer-first dial or a transfer, is another matter.
-    queued = any(
-        leg.role is Role.ACD and leg.medium is Medium.CALLBACK and leg.phase is Phase.CONNECTED
-        for leg in callback.legs
-    )
-    if customer is not None:
-        over = customer.phase is Phase.ENDED
-    else:
-        over = all(leg.phase is Phase.ENDED for leg in callback.legs)
-    if over and agent is None and not queued:
-        return State.DISCONNECTED
-    if agent is not None and agent.phase is Phase.CONNECTED:
-        return _with_agent(callback, agent)
+    customer, agent = cast.customer, cast.agent
+    queued = any(leg.phase is Phase.CONNECTED for leg in cast.queues)
+    if agent is None and not queued:
+        legs = cast.callback.legs if customer is None else (customer,)
+        if all(leg.phase is Phase.ENDED for leg in legs):
+            return State.DISCONNECTED
     if agent is not None:
-        return State.ALERTING
+        return _with_agent(cast, agent) if agent.phase is Phase.CONNECTED else State.ALERTING
     if queued:
         return State.WAITING
     if customer is not None and customer.phase is Phase.SCHEDULED:
         return State.SCHEDULED
-    if any(not leg.live for leg in _accepted(callback)):
+    if any(leg.accepted and leg.phase is Phase.ENDED for leg in cast.agents):
         return State.AFTER_CALL_WORK
     return State.WAITING
 
 
-def _with_agent(callback: Callback, agent: Leg) -> State:
-    calls = [leg for leg in callback.legs if leg.medium is Medium.VOICE and leg.live]
+def _with_agent(cast: Cast, agent: Leg) -> State:
+    calls = [leg for leg in cast.calls if leg.phase is not Phase.ENDED]
     if agent.held or any(call.held for call in calls):
         return State.HELD
     if any(call.phase is Phase.CONNECTED and call.role in _OUTSIDE for call in calls):
         return State.TALKING
     if calls:
         return State.DIALING
-    dial = callback.auto_dial
+    dial = cast.callback.auto_dial
     if (
         dial is not None
         and dial.due
         and dial.participant_id == agent.participant_id
-        and not seen_dialled(callback, agent)
+        and not seen_dialled(cast, agent)
     ):
         return State.AUTO_DIALING
     return State.CONNECTED
 
 
-def seen_dialled(callback: Callback, agent: Leg) -> bool:
+def seen_dialled(cast: Cast, agent: Leg) -> bool:
     """Whether a voice leg has appeared since this agent accepted."""
     since = agent.connected_at
-    for leg in callback.legs:
-        if leg.medium is Medium.VOICE and (
-            leg.live
-            or since is None
-            or leg.ended_at is None
-            or leg.ended_at >= since - CLOCKS_DIFFER
-        ):
-            return True
-    return False
+    return any(
+        leg.phase is not Phase.ENDED
+        or since is None
+        or leg.ended_at is None
+        or leg.ended_at >= since - CLOCKS_DIFFER
+        for leg in cast.calls
+    )
 
 
-def auto_dial_deadline(
-    callback: Callback, agent: Leg, settings: QueueSettings | None
-) -> datetime | None:
+def auto_dial_deadline(cast: Cast, agent: Leg, settings: QueueSettings | None) -> datetime | None:
     """When the platform should place the call by itself, cloud clock; None when it will not.
 
     The callback's own `timeoutSeconds` counts when it is above 0, else the queue's auto-dial delay.
@@ -146,67 +145,61 @@ def auto_dial_deadline(
     """
     if agent.connected_at is None:
         return None
-    seconds = agent.timeout_seconds
-    if seconds is None:
-        customer = customer_leg(callback)
-        seconds = customer.timeout_seconds if customer is not None else None
-    if not seconds or seconds < 0:
-        seconds = settings.auto_dial_seconds if settings is not None else None
+    seconds = own_timeout(cast, agent)
+    if seconds is None and settings is not None:
+        seconds = settings.auto_dial_seconds
     return None if seconds is None else agent.connected_at + timedelta(seconds=seconds)
 
 
-def schedule_of(callback: Callback) -> datetime | None:
+def own_timeout(cast: Cast, agent: Leg) -> int | None:
+    """The callback's own `timeoutSeconds`; None when it is disabled or not known."""
+    seconds = agent.timeout_seconds
+    if seconds is None and cast.customer is not None:
+        seconds = cast.customer.timeout_seconds
+    return seconds if seconds is not None and seconds > 0 else None
+
+
+def schedule_of(cast: Cast) -> datetime | None:
     """When it is meant to be released, provider clock; None means at once, or not to be trusted."""
-    if callback.preview:
+    if cast.callback.preview:
         return None
-    customer = customer_leg(callback)
-    if customer is not None and customer.scheduled_at is not None:
-        return customer.scheduled_at
-    for leg in callback.legs:
+    if cast.customer is not None and cast.customer.scheduled_at is not None:
+        return cast.customer.scheduled_at
+    for leg in cast.callback.legs:
         if leg.scheduled_at is not None:
             return leg.scheduled_at
     return None
 
 
-def current_queue(callback: Callback) -> str | None:
+def current_queue(cast: Cast) -> str | None:
     """The queue it is in: the active agent's, else the latest ACD leg's, else any leg's."""
-    agent = active_agent(callback)
+    agent, customer = cast.agent, cast.customer
     if agent is not None and agent.queue_id is not None:
         return agent.queue_id
-    for role in (Role.ACD, Role.CUSTOMER, Role.SOLE, Role.AGENT):
-        for leg in reversed(callback.legs):
-            if leg.role is role and leg.medium is Medium.CALLBACK and leg.queue_id is not None:
-                return leg.queue_id
+    for leg in reversed(cast.queues):
+        if leg.queue_id is not None:
+            return leg.queue_id
+    if customer is not None and customer.queue_id is not None:
+        return customer.queue_id
+    for leg in reversed(cast.agents):
+        if leg.queue_id is not None:
+            return leg.queue_id
     return None
 
 
-def current_user(callback: Callback) -> str | None:
+def current_user(cast: Cast) -> str | None:
     """The agent who has it or is offered it; once that is over, the last one who had accepted."""
-    agent = active_agent(callback)
-    if agent is None and callback.state in (State.AFTER_CALL_WORK, State.DISCONNECTED):
-        for leg in callback.legs:
-            if leg.role in _AGENTS and leg.medium is Medium.CALLBACK and leg.accepted:
+    agent = cast.agent
+    if agent is None and cast.callback.state in (State.AFTER_CALL_WORK, State.DISCONNECTED):
+        for leg in cast.agents:
+            if leg.accepted:
                 agent = leg
     return None if agent is None else agent.user_id
 
 
-def offers(callback: Callback) -> int:
+def offers(cast: Cast) -> int:
     """How many agent legs there were: every offer is a new participant."""
-    return sum(
-        leg.role in _AGENTS and leg.medium is Medium.CALLBACK and leg.phase >= Phase.OFFERING
-        for leg in callback.legs
-    )
-
-
-def ever_connected(callback: Callback) -> bool:
-    """Whether any agent has ever accepted."""
-    return any(True for _ in _accepted(callback))
-
-
-def _accepted(callback: Callback) -> Iterator[Leg]:
-    for leg in callback.legs:
-        if leg.role in _AGENTS and leg.medium is Medium.CALLBACK and leg.accepted:
-            yield leg
+    return sum(leg.phase >= Phase.OFFERING for leg in cast.agents)
 
 
 def holds_of(callback: Callback, until: datetime) -> Holds:
@@ -231,21 +224,20 @@ def holds_of(callback: Callback, until: datetime) -> Holds:
     return Holds(total, longest, current if held else 0.0)
 
 
-def disconnect_type_of(callback: Callback) -> str | None:
+def disconnect_type_of(cast: Cast) -> str | None:
     """The raw disconnect type of the customer's leg, else of the last leg that has one."""
-    customer = customer_leg(callback)
-    if customer is not None and customer.disconnect_type is not None:
-        return customer.disconnect_type
-    for leg in reversed(callback.legs):
+    if cast.customer is not None and cast.customer.disconnect_type is not None:
+        return cast.customer.disconnect_type
+    for leg in reversed(cast.callback.legs):
         if leg.medium is Medium.CALLBACK and leg.disconnect_type is not None:
             return leg.disconnect_type
     return None
 
 
-def outcome_of(callback: Callback, *, customer_first: bool) -> str:
+def outcome_of(cast: Cast, *, customer_first: bool) -> str:
     """Say how an ended callback ended."""
-    calls = [leg for leg in callback.legs if leg.medium is Medium.VOICE]
-    if not ever_connected(callback):
+    callback, calls = cast.callback, cast.calls
+    if not any(leg.accepted for leg in cast.agents):
         if calls or customer_first or callback.automated:
             return "handed_off"
         return "lost" if callback.released else "cancelled"

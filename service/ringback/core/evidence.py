@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from ringback.core import derivation
 from ringback.core.clocks import Clock
-from ringback.core.legs import Leg
+from ringback.core.derivation import Cast
 from ringback.core.lifecycle import State, Trigger
-from ringback.core.records import Callback
-from ringback.core.snapshots import Medium, Role
+from ringback.core.snapshots import Role
 
 __all__ = ["Instant", "effect_of", "wait_began"]
 
@@ -21,81 +19,61 @@ class Instant(NamedTuple):
     clock: Clock
 
 
-def effect_of(callback: Callback, trigger: Trigger, now: datetime) -> Instant:
+def effect_of(cast: Cast, trigger: Trigger, now: datetime) -> Instant:
     """When the last move took effect as the platform tells it, else when it was observed."""
+    return _proof(cast, trigger) or Instant(now, Clock.OBSERVER)
+
+
+def _proof(cast: Cast, trigger: Trigger) -> Instant | None:
     match trigger:
         case Trigger.RELEASE | Trigger.REQUEUE:
-            found = _cloud(_queued_at(callback))
+            return _cloud(_queued_at(cast))
         case Trigger.ALERT:
-            agent = derivation.active_agent(callback)
-            found = _cloud(agent.alerted_at if agent is not None else None)
+            return _cloud(cast.agent.alerted_at if cast.agent is not None else None)
         case Trigger.CONNECT:
-            agent = derivation.active_agent(callback)
-            found = _cloud(agent.connected_at if agent is not None else None)
+            return _cloud(cast.agent.connected_at if cast.agent is not None else None)
         case Trigger.NO_ANSWER | Trigger.DECLINE:
-            found = _provider(_latest(leg.ended_at for leg in _agents(callback)))
+            return _provider(_latest(leg.ended_at for leg in cast.agents))
         case Trigger.FINISH:
-            found = _finished_at(callback)
+            return _finished_at(cast)
         case Trigger.ANSWER:
-            found = _cloud(
-                _latest(
-                    leg.connected_at
-                    for leg in _calls(callback)
-                    if leg.live and leg.role is not Role.AGENT
-                )
-            )
+            answered = (leg for leg in cast.calls if leg.live and leg.role is not Role.AGENT)
+            return _cloud(_latest(leg.connected_at for leg in answered))
         case Trigger.HANG_UP:
-            found = _provider(_latest(leg.ended_at for leg in _calls(callback)))
+            return _provider(_latest(leg.ended_at for leg in cast.calls))
         case Trigger.HOLD:
-            found = _cloud(_latest(leg.holds[-1].start for leg in callback.legs if leg.held))
+            held = (leg for leg in cast.callback.legs if leg.held)
+            return _cloud(_latest(leg.holds[-1].start for leg in held))
         case Trigger.DISCONNECT:
-            customer = derivation.customer_leg(callback)
-            legs = callback.legs if customer is None else [customer]
-            found = _provider(_latest(leg.ended_at for leg in legs))
+            legs = cast.callback.legs if cast.customer is None else [cast.customer]
+            return _provider(_latest(leg.ended_at for leg in legs))
         case _:
-            found = None
-    return found or Instant(now, Clock.OBSERVER)
+            return None
 
 
-def wait_began(callback: Callback, previous: State | None, effect: Instant) -> Instant:
+def wait_began(cast: Cast, previous: State | None, effect: Instant) -> Instant:
     """When the wait for an agent began that has led to the present state.
 
     A state first seen late, or reached by jumping over `waiting`, still waited since its release.
     """
     if previous in (None, State.SCHEDULED):
-        queued = _cloud(_queued_at(callback))
+        queued = _cloud(_queued_at(cast))
         if queued is not None and queued.at <= effect.at:
             return queued
     return effect
 
 
-def _queued_at(callback: Callback) -> datetime | None:
-    queued = _latest(
-        leg.connected_at
-        for leg in callback.legs
-        if leg.role is Role.ACD and leg.medium is Medium.CALLBACK
-    )
+def _queued_at(cast: Cast) -> datetime | None:
+    queued = _latest(leg.connected_at for leg in cast.queues)
     if queued is not None:
         return queued
-    customer = derivation.customer_leg(callback)
+    customer = cast.customer
     return None if customer is None or customer.role is Role.SOLE else customer.connected_at
 
 
-def _finished_at(callback: Callback) -> Instant | None:
-    left = [leg for leg in _agents(callback) if leg.accepted][-1]
+def _finished_at(cast: Cast) -> Instant | None:
+    left = [leg for leg in cast.agents if leg.accepted and not leg.live][-1]
     return _cloud(left.work_started_at) or _provider(left.ended_at)
-
-
-def _agents(callback: Callback) -> list[Leg]:
-    return [
-        leg
-        for leg in callback.legs
-        if leg.role in (Role.AGENT, Role.SOLE) and leg.medium is Medium.CALLBACK and not leg.live
-    ]
-
-
-def _calls(callback: Callback) -> list[Leg]:
-    return [leg for leg in callback.legs if leg.medium is Medium.VOICE]
 
 
 def _latest(instants: Iterable[datetime | None]) -> datetime | None:

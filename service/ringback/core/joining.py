@@ -7,7 +7,7 @@ read after flat frames finds the same legs.
 
 from datetime import datetime
 
-from ringback.core.derivation import customer_leg
+from ringback.core.derivation import Cast
 from ringback.core.legs import Leg
 from ringback.core.lifecycle import State
 from ringback.core.records import Callback, Conversation
@@ -63,7 +63,7 @@ class Joining:
         if (
             role is Role.EXTERNAL
             and sighting.medium is Medium.CALLBACK
-            and customer_leg(callback) is None
+            and Cast(callback).customer is None
         ):
             role = Role.CUSTOMER
         leg = Leg(sighting.participant_id, sighting.communication_id, role, sighting.medium)
@@ -97,7 +97,7 @@ class Joining:
     def _next(self) -> Callback:
         """Give the callback of a customer leg that is new."""
         for callback in reversed(self._conversation.callbacks):
-            if callback.open and customer_leg(callback) is None:
+            if callback.open and Cast(callback).customer is None:
                 return callback
         return self._begin()
 

@@ -36,6 +36,8 @@ class AutoDial(msgspec.Struct, array_like=True, gc=False):
     """The deadline has passed and was acted on."""
     missed_at: datetime | None = None
     """When it was missed: due, and no voice leg appeared in time."""
+    by_queue: bool = False
+    """Whether the queue's settings armed it, and not the callback's own timeout."""
 
 
 class Alarm(msgspec.Struct, array_like=True, gc=False):

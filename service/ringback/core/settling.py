@@ -7,8 +7,19 @@ for a callback: its new state if there is one, else `updated` with the reasons, 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from ringback.core import derivation
 from ringback.core.clocks import Clock, Skews
+from ringback.core.derivation import (
+    Cast,
+    auto_dial_deadline,
+    current_queue,
+    current_user,
+    offers,
+    outcome_of,
+    own_timeout,
+    schedule_of,
+    seen_dialled,
+    state_of,
+)
 from ringback.core.disconnects import NO_WORD, normalise
 from ringback.core.events import Event
 from ringback.core.evidence import Instant, effect_of, wait_began
@@ -16,7 +27,7 @@ from ringback.core.legs import Phase
 from ringback.core.lifecycle import ENTRIES, Advance, State, Trigger, advance
 from ringback.core.policy import Policy
 from ringback.core.records import Alarm, AutoDial, Callback, Conversation
-from ringback.core.snapshots import QueueSettings, Role
+from ringback.core.snapshots import QueueSettings
 from ringback.core.telling import Cause, tell_alert, tell_callback
 from ringback.core.watch import RULES, Rule, reason_resolved
 
@@ -37,37 +48,37 @@ class Settling:
         self, conversation: Conversation, callback: Callback, now: datetime, cause: Cause
     ) -> list[Event]:
         """Move a callback to where its legs and fired timers put it, and tell it."""
-        armed = self._arm(callback)
-        events = self._follow(conversation, callback, now, cause)
+        cast = Cast(callback)
+        armed = self._arm(cast)
+        events = self._follow(conversation, cast, now, cause)
         if not events:
-            reasons = _news(callback) + armed
+            reasons = _news(cast) + armed
             if reasons:
                 effect = Instant(now, Clock.OBSERVER)
-                events = [self._tell(conversation, callback, now, cause, effect, reasons=reasons)]
-        return events + self._resolve(conversation, callback, now)
+                events = [self._tell(conversation, cast, now, cause, effect, reasons=reasons)]
+        return events + self._resolve(conversation, cast, now)
 
     def fire(self, conversation: Conversation, callback: Callback, now: datetime) -> list[Event]:
         """Do what time alone has brought about: auto-dial due, auto-dial missed, alarms."""
+        cast = Cast(callback)
         events: list[Event] = []
         dial = callback.auto_dial
-        if dial is not None and self._reached(self._dial_at(callback), Clock.CLOUD, now):
+        if dial is not None and self._reached(self._dial_at(cast), Clock.CLOUD, now):
             dial.due = True
             effect = Instant(dial.deadline, Clock.CLOUD)
             # On hold the deadline is only noted: `retrieve` will lead to `auto_dialing`.
-            events += self._follow(conversation, callback, now, "timer", effect) or [
-                self._tell(conversation, callback, now, "timer", effect, reasons=["due_while_held"])
+            events += self._follow(conversation, cast, now, "timer", effect) or [
+                self._tell(conversation, cast, now, "timer", effect, reasons=["due_while_held"])
             ]
         miss_at = self._miss_at(conversation, callback)
         if dial is not None and miss_at is not None and self._reached(miss_at, Clock.CLOUD, now):
             dial.missed_at = miss_at
             effect = Instant(miss_at, Clock.CLOUD)
             events.append(
-                self._tell(
-                    conversation, callback, now, "timer", effect, reasons=["auto_dial_missed"]
-                )
+                self._tell(conversation, cast, now, "timer", effect, reasons=["auto_dial_missed"])
             )
         for rule in RULES:
-            events += self._alarm(rule, conversation, callback, now)
+            events += self._alarm(rule, conversation, cast, now)
         return events
 
     def wake_at(
@@ -76,11 +87,12 @@ class Settling:
         """When `fire` next has something to do, on the daemon's clock."""
         if not callback.open:
             return None
+        cast = Cast(callback)
         ahead = self._skews.ahead(Clock.CLOUD, now)
-        dials = (self._dial_at(callback), self._miss_at(conversation, callback))
+        dials = (self._dial_at(cast), self._miss_at(conversation, callback))
         wakes = [at - ahead for at in dials if at is not None]
         for rule in RULES:
-            alarming = rule.alarming(conversation, callback, self._policy)
+            alarming = rule.alarming(conversation, cast, self._policy)
             if alarming is not None and not _firing(callback, rule):
                 wakes.append(alarming.at - self._skews.ahead(alarming.clock, now))
         return min(wakes, default=None)
@@ -96,7 +108,7 @@ class Settling:
         return [
             self._tell(
                 conversation,
-                callback,
+                Cast(callback),
                 now,
                 "notification",
                 effect,
@@ -108,58 +120,56 @@ class Settling:
     def _follow(
         self,
         conversation: Conversation,
-        callback: Callback,
+        cast: Cast,
         now: datetime,
         cause: Cause,
         effect: Instant | None = None,
     ) -> list[Event]:
         """Move a callback to where it must be; the event of its new state, if it is a new one."""
-        target = derivation.state_of(callback)
+        callback = cast.callback
+        target = state_of(cast)
         first = callback.sequence == 0
         previous = None if first else callback.state
-        move = _begin(callback, target) if first else _move(callback, target)
+        move = _begin(cast, target) if first else _move(cast, target)
         if move is None:
             return []
-        effect = effect or effect_of(callback, move.trigger, now)
-        _account(callback, previous, effect)
+        effect = effect or effect_of(cast, move.trigger, now)
+        _account(cast, previous, effect)
         if not callback.open:
-            self._end(callback, effect)
-        _news(callback)
-        return [
-            self._tell(conversation, callback, now, cause, effect, move=move, previous=previous)
-        ]
+            self._end(cast, effect)
+        _news(cast)
+        return [self._tell(conversation, cast, now, cause, effect, move=move, previous=previous)]
 
-    def _arm(self, callback: Callback) -> list[str]:
+    def _arm(self, cast: Cast) -> list[str]:
         """Arm, arm anew or disarm the automatic call; give what of that is news."""
-        agent = derivation.active_agent(callback)
+        callback, agent = cast.callback, cast.agent
         if agent is None or agent.phase is not Phase.CONNECTED:
             callback.auto_dial = None
             return []
-        settings = self._settings.get(agent.queue_id or derivation.current_queue(callback) or "")
-        deadline = derivation.auto_dial_deadline(callback, agent, settings)
+        settings = self._settings.get(current_queue(cast) or "")
+        deadline = auto_dial_deadline(cast, agent, settings)
         known = callback.auto_dial
         if known is None or known.participant_id != agent.participant_id:
             callback.auto_dial = None
             if deadline is not None:
-                callback.auto_dial = AutoDial(agent.participant_id, deadline)
+                by_queue = own_timeout(cast, agent) is None
+                callback.auto_dial = AutoDial(agent.participant_id, deadline, by_queue=by_queue)
                 return ["auto_dial_armed"]
         elif deadline is None:
-            # Queue settings may not be known again yet after a restart: armed stays armed.
-            if settings is not None and not known.due:
+            # A queue's settings are not known again yet after a restart: armed stays armed.
+            if not known.due and not (known.by_queue and settings is None):
                 callback.auto_dial = None
                 return ["auto_dial_disarmed"]
         elif deadline != known.deadline:
             known.deadline = deadline
+            known.by_queue = own_timeout(cast, agent) is None
             return [] if known.due else ["auto_dial_armed"]
         return []
 
-    def _dial_at(self, callback: Callback) -> datetime | None:
+    def _dial_at(self, cast: Cast) -> datetime | None:
         """The deadline of the automatic call while it still matters."""
-        dial = callback.auto_dial
-        if dial is None or dial.due:
-            return None
-        agent = derivation.active_agent(callback)
-        if agent is None or derivation.seen_dialled(callback, agent):
+        dial, agent = cast.callback.auto_dial, cast.agent
+        if dial is None or dial.due or agent is None or seen_dialled(cast, agent):
             return None
         return dial.deadline
 
@@ -177,19 +187,19 @@ class Settling:
             return None
         return max(dial.deadline, callback.since) + self._policy.dial_grace
 
-    def _end(self, callback: Callback, effect: Instant) -> None:
-        customer = derivation.customer_leg(callback)
+    def _end(self, cast: Cast, effect: Instant) -> None:
+        callback, customer = cast.callback, cast.customer
         if customer is not None and customer.connected_at is not None:
             callback.released = True
         callback.ended_at = effect.at
-        settings = self._settings.get(derivation.current_queue(callback) or "")
+        settings = self._settings.get(current_queue(cast) or "")
         customer_first = settings is not None and settings.customer_first
-        callback.outcome = derivation.outcome_of(callback, customer_first=customer_first)
+        callback.outcome = outcome_of(cast, customer_first=customer_first)
 
     def _tell(
         self,
         conversation: Conversation,
-        callback: Callback,
+        cast: Cast,
         now: datetime,
         cause: Cause,
         effect: Instant,
@@ -201,7 +211,7 @@ class Settling:
     ) -> Event:
         return tell_callback(
             conversation,
-            callback,
+            cast,
             now,
             cause=cause,
             effect=effect,
@@ -216,10 +226,11 @@ class Settling:
         return at is not None and at <= now + self._skews.ahead(clock, now)
 
     def _alarm(
-        self, rule: Rule, conversation: Conversation, callback: Callback, now: datetime
+        self, rule: Rule, conversation: Conversation, cast: Cast, now: datetime
     ) -> list[Event]:
         """Begin an alert whose threshold has passed."""
-        alarming = rule.alarming(conversation, callback, self._policy)
+        callback = cast.callback
+        alarming = rule.alarming(conversation, cast, self._policy)
         if alarming is None or _firing(callback, rule):
             return []
         if not self._reached(alarming.at, alarming.clock, now):
@@ -237,16 +248,15 @@ class Settling:
             )
         ]
 
-    def _resolve(
-        self, conversation: Conversation, callback: Callback, now: datetime
-    ) -> list[Event]:
+    def _resolve(self, conversation: Conversation, cast: Cast, now: datetime) -> list[Event]:
         """End the alerts whose condition is over."""
+        callback = cast.callback
         events = []
         for alarm in callback.alarms:
             if alarm.since is None:
                 continue
             rule = next(rule for rule in RULES if rule.name == alarm.rule)
-            alarming = rule.alarming(conversation, callback, self._policy)
+            alarming = rule.alarming(conversation, cast, self._policy)
             if alarming is not None and (
                 # Once reached is reached: clocks are set back, and skews are forgotten.
                 alarming.at <= alarm.since or self._reached(alarming.at, alarming.clock, now)
@@ -268,31 +278,33 @@ class Settling:
         return events
 
 
-def _begin(callback: Callback, target: State) -> Advance:
+def _begin(cast: Cast, target: State) -> Advance:
     """Enter the table where callbacks begin, and go on to where this one is first seen."""
     entry = Trigger.SCHEDULE if target is State.SCHEDULED else Trigger.RELEASE
-    callback.state = ENTRIES[entry]
-    return _move(callback, target) or Advance(entry, ())
+    cast.callback.state = ENTRIES[entry]
+    return _move(cast, target) or Advance(entry, ())
 
 
-def _move(callback: Callback, target: State) -> Advance | None:
+def _move(cast: Cast, target: State) -> Advance | None:
+    callback = cast.callback
     declined = False
     if callback.state is target:
         return None
     if callback.state is State.ALERTING:
-        left = [leg for leg in callback.legs if leg.role is Role.AGENT and not leg.live]
+        left = [leg for leg in cast.agents if not leg.live]
         declined = bool(left) and normalise(left[-1].disconnect_type or NO_WORD) == "client"
     return advance(callback, target, declined=declined)
 
 
-def _account(callback: Callback, previous: State | None, effect: Instant) -> None:
+def _account(cast: Cast, previous: State | None, effect: Instant) -> None:
     """Note since when the state holds, and keep the ledger of waiting."""
+    callback = cast.callback
     callback.since = effect.at
     if callback.state not in (State.SCHEDULED, State.DISCONNECTED):
         callback.released = True
     waits = callback.state in _WAITING
     if callback.waiting_since is None and (waits or previous in (None, State.SCHEDULED)):
-        callback.waiting_since, callback.waiting_clock = wait_began(callback, previous, effect)
+        callback.waiting_since, callback.waiting_clock = wait_began(cast, previous, effect)
     if not waits and callback.waiting_since is not None:
         waited = (effect.at - callback.waiting_since).total_seconds()
         callback.waited_seconds += max(0.0, waited)
@@ -301,19 +313,20 @@ def _account(callback: Callback, previous: State | None, effect: Instant) -> Non
         callback.waiting_since = None
 
 
-def _news(callback: Callback) -> list[str]:
+def _news(cast: Cast) -> list[str]:
     """Take over what is told from now on; give the reasons for which it is news."""
+    callback = cast.callback
     reasons = []
-    if (queue := derivation.current_queue(callback)) != callback.queue_id:
+    if (queue := current_queue(cast)) != callback.queue_id:
         callback.queue_id = queue
         reasons.append("queue_changed")
-    if (user := derivation.current_user(callback)) != callback.user_id:
+    if (user := current_user(cast)) != callback.user_id:
         callback.user_id = user
         reasons.append("agent_changed")
-    if (offers := derivation.offers(callback)) != callback.offers:
-        callback.offers = offers
+    if (offered := offers(cast)) != callback.offers:
+        callback.offers = offered
         reasons.append("offered")
-    if (schedule := derivation.schedule_of(callback)) != callback.scheduled_at:
+    if (schedule := schedule_of(cast)) != callback.scheduled_at:
         callback.scheduled_at = schedule
         reasons.append("rescheduled")
     return reasons

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from ringback.core.derivation import disconnect_type_of, holds_of
+from ringback.core.derivation import Cast, disconnect_type_of, holds_of
 from ringback.core.disconnects import normalise
 from ringback.core.events import AlertData, CallbackData, ClockUsed, Event, rfc3339
 from ringback.core.evidence import Instant
@@ -23,7 +23,7 @@ LATE = timedelta(seconds=1)
 
 def tell_callback(
     conversation: Conversation,
-    callback: Callback,
+    cast: Cast,
     now: datetime,
     *,
     cause: Cause,
@@ -35,10 +35,11 @@ def tell_callback(
     kind: str = "updated",
 ) -> Event:
     """Make the next event of a callback: of its new state with a `move`, else of `kind`."""
+    callback = cast.callback
     callback.sequence += 1
     callback_id = callback.id_in(conversation.id)
     state = callback.state
-    raw_type = None if callback.open else disconnect_type_of(callback)
+    raw_type = None if callback.open else disconnect_type_of(cast)
     dial = callback.auto_dial
     waiting = 0.0
     if callback.waiting_since is not None:

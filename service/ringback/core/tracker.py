@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from ringback.core import derivation
 from ringback.core.clocks import Clock, Skews
 from ringback.core.deadlines import Deadlines
+from ringback.core.derivation import Cast, current_queue, state_of
 from ringback.core.events import Event
 from ringback.core.joining import Joining
 from ringback.core.legs import Phase, Verdict, merge, phase_shown
@@ -193,7 +193,7 @@ class Tracker:
         """Whether a conversation first seen had ended before the retention began."""
         limit = now - self._policy.keep_ended
         return all(
-            derivation.state_of(callback) is State.DISCONNECTED
+            state_of(Cast(callback)) is State.DISCONNECTED
             and any(leg.ended_at is not None for leg in callback.legs)
             and all(leg.ended_at is None or leg.ended_at < limit for leg in callback.legs)
             for callback in conversation.callbacks
@@ -210,7 +210,7 @@ class Tracker:
             conversation = unpack(entry.state)
             events: list[Event] = []
             for callback in conversation.callbacks:
-                if callback.open and derivation.current_queue(callback) == settings.queue_id:
+                if callback.open and current_queue(Cast(callback)) == settings.queue_id:
                     events += self._settling.settle(conversation, callback, now, "reconcile")
             if events:
                 changes.append(self._keep(conversation, entry, entry.heard_at, now, events))

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from ringback.core import derivation
 from ringback.core.clocks import Clock
+from ringback.core.derivation import Cast, schedule_of, seen_dialled
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
 from ringback.core.records import Callback, Conversation
@@ -29,39 +29,34 @@ class Rule(NamedTuple):
 
     name: str
     summary: str
-    alarming: Callable[[Conversation, Callback, Policy], Alarming | None]
+    alarming: Callable[[Conversation, Cast, Policy], Alarming | None]
 
 
-def _due_not_released(
-    _conversation: Conversation, callback: Callback, policy: Policy
-) -> Alarming | None:
-    if callback.state is not State.SCHEDULED:
+def _due_not_released(_conversation: Conversation, cast: Cast, policy: Policy) -> Alarming | None:
+    if cast.callback.state is not State.SCHEDULED:
         return None
-    schedule = derivation.schedule_of(callback)
+    schedule = schedule_of(cast)
     return None if schedule is None else Alarming(schedule + policy.due_grace, Clock.PROVIDER)
 
 
 def _connected_not_dialled(
-    conversation: Conversation, callback: Callback, policy: Policy
+    conversation: Conversation, cast: Cast, policy: Policy
 ) -> Alarming | None:
+    callback, agent = cast.callback, cast.agent
     if not conversation.shows_voice or callback.auto_dial is not None:
         return None
     if callback.state not in (State.CONNECTED, State.HELD):
         return None
-    agent = derivation.active_agent(callback)
-    if agent is None or derivation.seen_dialled(callback, agent):
+    if agent is None or seen_dialled(cast, agent):
         return None
     return Alarming((agent.connected_at or callback.since) + policy.not_dialled, Clock.CLOUD)
 
 
-def _auto_dial_missed(
-    conversation: Conversation, callback: Callback, _policy: Policy
-) -> Alarming | None:
-    dial = callback.auto_dial
+def _auto_dial_missed(conversation: Conversation, cast: Cast, _policy: Policy) -> Alarming | None:
+    dial, agent = cast.callback.auto_dial, cast.agent
     if not conversation.shows_voice or dial is None or dial.missed_at is None:
         return None
-    agent = derivation.active_agent(callback)
-    if agent is None or derivation.seen_dialled(callback, agent):
+    if agent is None or seen_dialled(cast, agent):
         return None
     return Alarming(dial.missed_at, Clock.CLOUD)
 

@@ -4,6 +4,7 @@ from itertools import permutations
 import pytest
 
 from ringback.core import derivation
+from ringback.core.derivation import Cast
 from ringback.core.legs import Leg, merge
 from ringback.core.lifecycle import State
 from ringback.core.records import AutoDial, Callback
@@ -13,8 +14,8 @@ from support.callbacks import agent, at, bare, call, customer, queue
 GONE = agent(1, connected_at=5, ended_at=9)
 
 
-def known(*sightings: Sighting, auto_dial: AutoDial | None = None) -> Callback:
-    """Give a callback with those legs."""
+def known(*sightings: Sighting, auto_dial: AutoDial | None = None) -> Cast:
+    """Give the cast of a callback with those legs."""
     callback = Callback(1, State.WAITING, at(0), at(0), auto_dial=auto_dial)
     for sighting in sightings:
         leg = Leg(
@@ -22,7 +23,7 @@ def known(*sightings: Sighting, auto_dial: AutoDial | None = None) -> Callback:
         )
         merge(leg, sighting, at(0), outdated=False, fresh=False)
         callback.legs.append(leg)
-    return callback
+    return Cast(callback)
 
 
 def due(participant: str = "p-agent-1") -> AutoDial:
@@ -105,9 +106,9 @@ def test_a_call_that_waits_in_a_queue_is_not_the_callback_waiting() -> None:
 def test_of_several_agent_legs_the_active_one_counts_in_whatever_order_they_are() -> None:
     agents = [GONE, agent(2, state="disconnected"), agent(3, connected_at=20)]
     for order in permutations(agents):
-        callback = known(*LEFT, *order)
-        assert derivation.state_of(callback) is State.CONNECTED
-        active = derivation.active_agent(callback)
+        cast = known(*LEFT, *order)
+        assert derivation.state_of(cast) is State.CONNECTED
+        active = cast.agent
         assert active is not None
         assert active.participant_id == "p-agent-3"
 
@@ -147,12 +148,12 @@ def test_held_goes_before_auto_dialing() -> None:
 
 
 def test_a_call_before_this_agent_accepted_is_not_this_agents() -> None:
-    callback = known(*LEFT, agent(connected_at=100), call(ended_at=50))
-    assert not derivation.seen_dialled(callback, callback.legs[2])
-    callback = known(*LEFT, agent(connected_at=50.5), call(ended_at=50))
-    assert derivation.seen_dialled(callback, callback.legs[2])
-    callback = known(*LEFT, agent(state="connected"), call(ended_at=50))
-    assert derivation.seen_dialled(callback, callback.legs[2])
+    cast = known(*LEFT, agent(connected_at=100), call(ended_at=50))
+    assert not derivation.seen_dialled(cast, cast.callback.legs[2])
+    cast = known(*LEFT, agent(connected_at=50.5), call(ended_at=50))
+    assert derivation.seen_dialled(cast, cast.callback.legs[2])
+    cast = known(*LEFT, agent(state="connected"), call(ended_at=50))
+    assert derivation.seen_dialled(cast, cast.callback.legs[2])
 
 
 SETTINGS = QueueSettings("queue-1", auto_dial_seconds=300)
@@ -180,22 +181,22 @@ def test_the_deadline_is_the_callbacks_own_timer_else_the_queues(
     settings: QueueSettings | None,
     deadline: float | None,
 ) -> None:
-    callback = known(
+    cast = known(
         customer(connected_at=1, timeout_seconds=on_customer),
         agent(connected_at=5, timeout_seconds=timeout),
     )
-    found = derivation.auto_dial_deadline(callback, callback.legs[1], settings)
+    found = derivation.auto_dial_deadline(cast, cast.callback.legs[1], settings)
     assert found == (None if deadline is None else at(deadline))
 
 
 def test_without_a_connect_time_nothing_is_armed() -> None:
-    callback = known(agent(state="connected", timeout_seconds=30))
-    assert derivation.auto_dial_deadline(callback, callback.legs[0], SETTINGS) is None
+    cast = known(agent(state="connected", timeout_seconds=30))
+    assert derivation.auto_dial_deadline(cast, cast.callback.legs[0], SETTINGS) is None
 
 
 def test_an_agent_alone_has_its_own_timer_or_the_queues() -> None:
-    callback = known(agent(connected_at=5))
-    assert derivation.auto_dial_deadline(callback, callback.legs[0], SETTINGS) == at(305)
+    cast = known(agent(connected_at=5))
+    assert derivation.auto_dial_deadline(cast, cast.callback.legs[0], SETTINGS) == at(305)
 
 
 # A bare Callback
@@ -246,7 +247,7 @@ def test_the_schedule_is_the_customers_else_any_legs_and_never_a_previews() -> N
     assert derivation.schedule_of(known(legs[0], customer())) == at(70)
     assert derivation.schedule_of(known(customer())) is None
     preview = known(*legs)
-    preview.preview = True
+    preview.callback.preview = True
     assert derivation.schedule_of(preview) is None
 
 
@@ -254,7 +255,7 @@ def test_the_schedule_is_the_customers_else_any_legs_and_never_a_previews() -> N
 
 
 def spans(*of_legs: list[tuple[float, float | None]]) -> Callback:
-    callback = known(*(agent(number, connected_at=0) for number in range(len(of_legs))))
+    callback = known(*(agent(number, connected_at=0) for number in range(len(of_legs)))).callback
     for leg, holds in zip(callback.legs, of_legs, strict=True):
         leg.holds = [Span(at(start), None if end is None else at(end)) for start, end in holds]
     return callback
@@ -328,15 +329,15 @@ def test_outcomes(legs: list[Sighting], outcome: str) -> None:
 
 
 def test_one_that_was_released_and_that_no_agent_ever_had_is_lost() -> None:
-    callback = known(OVER)
-    callback.released = True
-    assert derivation.outcome_of(callback, customer_first=False) == "lost"
+    cast = known(OVER)
+    cast.callback.released = True
+    assert derivation.outcome_of(cast, customer_first=False) == "lost"
 
 
 def test_what_the_platform_places_itself_was_handed_off() -> None:
     assert derivation.outcome_of(known(OVER), customer_first=True) == "handed_off"
     automated = known(OVER)
-    automated.automated = True
+    automated.callback.automated = True
     assert derivation.outcome_of(automated, customer_first=False) == "handed_off"
 
 

@@ -89,7 +89,7 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("waiting_clock", "wait_mixed", "wait_negative", "auto_dial"),
         *("alarms", "automated", "preview", "outcome", "ended_at", "anomalous", "contact"),
     ]
-    assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at"]
+    assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at", "by_queue"]
     assert _fields(Alarm) == ["rule", "episode", "since"]
     assert _fields(Leg) == [
         *("participant_id", "communication_id", "role", "medium", "phase", "accepted"),
