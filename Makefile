@@ -59,6 +59,7 @@ crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a thousand times (about
 .PHONY: generated
 generated: $(VENV)/.ringback ## Write anew the files that are generated from the code
 	$(ISOLATED) ringback.settings > config/ringback.toml
+	$(ISOLATED) ringback diagram > docs/lifecycle.md
 
 .PHONY: lock
 lock: ## Resolve the lock files anew (needs uv)

@@ -15,7 +15,7 @@ from ringback.core.hearing import Hearing
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.errors import RecordingError, SettingsError
-from ringback.ports import Sink, Source, Store
+from ringback.ports import Intake, Sink, Source, Store
 from ringback.runtime.clock import SystemClock
 from ringback.runtime.daemon import Budgets, Daemon
 from ringback.runtime.pipeline import Pipeline
@@ -25,6 +25,7 @@ from ringback.runtime.signals import stop_requested
 from ringback.runtime.tuning import tune
 from ringback.settings import Settings
 from ringback.simulator.centre import ContactCentre
+from ringback.simulator.farewells import farewell
 from ringback.simulator.options import Options
 from ringback.simulator.server import SimulatorServer
 from ringback.sinks.console import Console
@@ -206,7 +207,8 @@ async def _source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[Sourc
             for queue in centre.queue_settings():
                 pipeline.settings(queue)
             async with SimulatorServer(centre, SystemClock()) as server:
-                yield _websocket(settings, f"{server.url}?latest=1")
+                websocket = _websocket(settings, f"{server.url}?latest=1")
+                yield _SimulatedSource(websocket, centre, pipeline)
         case "websocket":
             yield _websocket(settings, source.url.reveal())
         case "recording":
@@ -215,6 +217,27 @@ async def _source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[Sourc
             )
         case "genesys":
             raise NotImplementedError  # refused before
+
+
+class _SimulatedSource:
+    """Listens to the centre inside; first ends what centres of former runs have left behind."""
+
+    def __init__(self, source: WebsocketSource, centre: ContactCentre, pipeline: Pipeline) -> None:
+        self.name = source.name
+        self._source = source
+        self._centre = centre
+        self._pipeline = pipeline
+
+    async def run(self, intake: Intake) -> None:
+        """Listen until cancelled."""
+        tracker, now = self._pipeline.tracker, self._pipeline.clock.now()
+        known = {truth.conversation_id for truth in self._centre.truth().values()}
+        for conversation_id in [one for one in tracker.ids() if one not in known]:
+            conversation = tracker.get(conversation_id)
+            if conversation is not None and any(one.open for one in conversation.callbacks):
+                await intake.room()
+                intake.frame(farewell(conversation, now))
+        await self._source.run(intake)
 
 
 def _websocket(settings: Settings, url: str) -> WebsocketSource:

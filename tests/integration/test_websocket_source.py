@@ -169,6 +169,39 @@ async def test_a_server_that_closes_is_found_again() -> None:
     assert listener.connections >= 2
 
 
+async def test_what_had_arrived_before_the_end_is_heard_however_late() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        for number in range(10):
+            await connection.send(str(number))
+        await connection.close(1001)
+        ended.set()
+
+    ended = asyncio.Event()
+    async with server(handler) as port, listening(source(port, watchdog=0.05)) as ears:
+        ears.open.clear()
+        await ended.wait()
+        await asyncio.sleep(0.1)  # silence must not be suspected, which has no event to wait for
+        ears.open.set()
+        heard = await ears.until(12)
+    arrived = [b"%d" % number for number in range(10)]
+    assert heard[:12] == ["connected", *arrived, ("blind", "closed by the server: 1001")]
+
+
+async def test_a_server_that_says_goodbye_and_does_not_hang_up_is_left() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()  # nor does it see our answer
+        connection.protocol.send_close(1012)
+        connection.send_data()
+        await enough.wait()
+        connection.transport.abort()
+
+    enough = asyncio.Event()
+    async with server(handler) as port, listening(source(port, watchdog=0.3)) as ears:
+        heard = await ears.until(3)
+        enough.set()
+    assert heard[:3] == ["connected", ("blind", "closed by the server: 1012"), "connected"]
+
+
 async def test_a_connection_that_breaks_is_lost() -> None:
     async def handler(connection: ServerConnection) -> None:
         connection.transport.abort()
@@ -244,10 +277,13 @@ async def test_no_silence_is_suspected_while_it_is_we_who_do_not_read() -> None:
         assert ("blind", "silent") not in ears.heard
 
 
-async def test_a_frame_over_the_limit_ends_the_connection_and_is_counted() -> None:
+@pytest.mark.parametrize("over", ["x" * (LIMIT + 1), ["x" * LIMIT, "x"]])
+async def test_a_frame_over_the_limit_ends_the_connection_and_is_counted(
+    over: str | list[str],
+) -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.send("fits")
-        await connection.send("x" * (LIMIT + 1))
+        await connection.send(over)
         await connection.send("never heard")
         await connection.wait_closed()
 

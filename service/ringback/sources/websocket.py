@@ -1,7 +1,8 @@
 """Any `ws://` or `wss://` server that sends one frame a message.
 
 The server need not know Ringback: nothing is subscribed to, and apart from the protocol's own pings
-nothing is sent. Whoever needs more (channels, topics) builds on `FrameConnection` as this does.
+nothing is sent. Text and binary messages are both handed on as bytes: the decoder judges them by
+their content.
 """
 
 import asyncio
@@ -10,11 +11,13 @@ import random
 import ssl
 from collections import Counter
 from enum import StrEnum
+from functools import partial
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.connection import broadcast
 from websockets.exceptions import (
+    ConnectionClosed,
     InvalidHandshake,
     InvalidMessage,
     InvalidProxy,
@@ -23,12 +26,12 @@ from websockets.exceptions import (
     WebSocketException,
 )
 from websockets.frames import CloseCode
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from ringback.errors import SourceError
 from ringback.ports import Intake
 from ringback.sources.backoff import waits
-from ringback.sources.framing import FrameConnection
 
 __all__ = ["Cause", "WebsocketSource", "display_url"]
 
@@ -108,16 +111,15 @@ class WebsocketSource:
         self._url = _checked(name, url)
         self._max_frame_bytes = max_frame_bytes
         self._watchdog = watchdog
-        self._first_wait = first_wait
         self._most_wait = most_wait
-        self._chance = chance
+        self._waits = partial(waits, first_wait, most_wait, chance)
         self._open_timeout = open_timeout
         self._ping_every = ping_every
 
     async def run(self, intake: Intake) -> None:
         """Listen until cancelled. Raises `SourceError` when the proxy is configured wrongly."""
         clock = asyncio.get_running_loop().time
-        pending = waits(self._first_wait, self._most_wait, self._chance)
+        pending = self._waits()
         blind = False
         while True:
             opened_at: float | None = None
@@ -137,13 +139,13 @@ class WebsocketSource:
                 intake.disconnected(phrase)
             # A server that accepts and at once hangs up does not count as one that is back.
             if opened_at is not None and clock() - opened_at >= self._most_wait:
-                pending = waits(self._first_wait, self._most_wait, self._chance)
+                pending = self._waits()
             await asyncio.sleep(next(pending))
 
-    async def _connect(self) -> FrameConnection:
+    async def _connect(self) -> "_Connection":
         connection = await connect(
             self._url,
-            create_connection=FrameConnection,
+            create_connection=_Connection,
             compression=None,
             logger=MUTE,
             max_size=self._max_frame_bytes,
@@ -153,24 +155,21 @@ class WebsocketSource:
             ping_interval=self._watchdog / 3,
             ping_timeout=None,
         )
-        assert isinstance(connection, FrameConnection)  # noqa: S101  # as asked for above
+        assert isinstance(connection, _Connection)  # noqa: S101  # as asked for above
         return connection
 
-    async def _listen(self, connection: FrameConnection, intake: Intake) -> tuple[Cause, str]:
+    async def _listen(self, connection: "_Connection", intake: Intake) -> tuple[Cause, str]:
         """Hand on what arrives until the connection ends; say why it ended."""
         guard = _Guard(connection, self._watchdog, self._ping_every)
-        messages = connection.messages
         try:
-            while await connection.arrived():
-                while messages:
-                    await intake.room()
-                    intake.frame(messages.popleft())
+            while True:
+                await intake.room()
+                intake.frame(await connection.recv(decode=False))
+        except ConnectionClosed as ended:
+            return (Cause.SILENT, Cause.SILENT) if guard.silent else _ending(ended)
         finally:
             guard.stop()
             await connection.close()
-        if guard.silent:
-            return Cause.SILENT, Cause.SILENT
-        return _ending(connection)
 
     def _refusal(self, error: Exception) -> tuple[Cause, str]:
         match error:
@@ -196,15 +195,23 @@ class WebsocketSource:
                 return Cause.PROTOCOL, Cause.PROTOCOL
 
 
+class _Connection(ClientConnection):
+    """Notes that something arrived, be it only a pong: `recv` tells of messages alone."""
+
+    heard = False
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        super().data_received(data)
+
+
 class _Guard:
     """Watches one connection, with one timer for silence and one for pings: none a message."""
 
-    def __init__(
-        self, connection: FrameConnection, watchdog: float, ping_every: float | None
-    ) -> None:
+    def __init__(self, connection: _Connection, watchdog: float, ping_every: float | None) -> None:
         self.silent = False
         self._connection = connection
-        self._heard_at = connection.heard_at
+        connection.heard = False
         self._quiet_turns = 0
         self._later = connection.loop.call_later
         turn = watchdog / TURNS
@@ -218,11 +225,13 @@ class _Guard:
 
     def _watch(self, turn: float) -> None:
         connection = self._connection
-        if connection.heard_at != self._heard_at or connection.held:
-            self._heard_at = connection.heard_at
-            self._quiet_turns = 0  # while reading is held it is we who are slow
-        else:
-            self._quiet_turns += 1
+        if connection.state is not State.OPEN:
+            connection.transport.abort()  # else a server that does not hang up is waited for
+            return
+        # While reading is paused it is we who are slow.
+        quiet = not connection.heard and connection.transport.is_reading()
+        self._quiet_turns = self._quiet_turns + 1 if quiet else 0
+        connection.heard = False
         if self._quiet_turns >= TURNS:
             self.silent = True
             connection.transport.abort()
@@ -234,8 +243,7 @@ class _Guard:
         self._timers["ping"] = self._later(every, self._ping, every)
 
 
-def _ending(connection: FrameConnection) -> tuple[Cause, str]:
-    ended = connection.protocol.close_exc
+def _ending(ended: ConnectionClosed) -> tuple[Cause, str]:
     if ended.rcvd is not None:
         return Cause.CLOSED, f"{Cause.CLOSED}: {int(ended.rcvd.code)}"
     if ended.sent is None:
