@@ -27,6 +27,7 @@ __all__ = [
     "schedule_of",
     "seen_dialled",
     "state_of",
+    "voice_visible",
 ]
 
 SKIPPED = "ININ-OUTBOUND-PREVIEW-SKIPPED"
@@ -137,6 +138,12 @@ def seen_dialled(cast: Cast, agent: Leg) -> bool:
     )
 
 
+def voice_visible(cast: Cast) -> bool:
+    """Whether a voice leg would be seen: the agent's connect was, in a snapshot that shows them."""
+    agent = cast.agent
+    return agent is not None and cast.callback.visible_with == agent.participant_id
+
+
 def auto_dial_deadline(cast: Cast, agent: Leg, settings: QueueSettings | None) -> datetime | None:
     """When the platform should place the call by itself, cloud clock; None when it will not.
 
@@ -199,7 +206,13 @@ def current_user(cast: Cast) -> str | None:
 
 def offers(cast: Cast) -> int:
     """How many agent legs there were: every offer is a new participant."""
-    return sum(leg.phase >= Phase.OFFERING for leg in cast.agents)
+    shown = sum(
+        leg.phase >= Phase.OFFERING
+        for leg in cast.agents
+        # The end of a bare callback does not tell whether it was ever offered.
+        if leg.role is Role.AGENT or leg.live or leg.accepted
+    )
+    return max(shown, cast.callback.offers)
 
 
 def holds_of(callback: Callback, until: datetime) -> Holds:
@@ -225,11 +238,16 @@ def holds_of(callback: Callback, until: datetime) -> Holds:
 
 
 def disconnect_type_of(cast: Cast) -> str | None:
-    """The raw disconnect type of the customer's leg, else of the last leg that has one."""
-    if cast.customer is not None and cast.customer.disconnect_type is not None:
-        return cast.customer.disconnect_type
-    for leg in reversed(cast.callback.legs):
-        if leg.medium is Medium.CALLBACK and leg.disconnect_type is not None:
+    """The raw disconnect type of the customer's leg, else of an agent's, best one who accepted.
+
+    An ACD leg ends with `transfer` whenever an agent accepts: that says nothing of the callback.
+    """
+    accepted = [leg for leg in cast.agents if leg.accepted]
+    customers = [] if cast.customer is None else [cast.customer]
+    for leg in (*customers, *reversed(accepted), *reversed(cast.agents), *reversed(cast.queues)):
+        if leg.disconnect_type is not None and (
+            leg.role is not Role.ACD or normalise(leg.disconnect_type) != "transfer"
+        ):
             return leg.disconnect_type
     return None
 

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ringback.core.clocks import Clock
-from ringback.core.derivation import Cast
+from ringback.core.derivation import CLOCKS_DIFFER, Cast
 from ringback.core.lifecycle import State, Trigger
 from ringback.core.snapshots import Role
+
+_QUEUED = (Trigger.RELEASE, Trigger.REQUEUE)
 
 __all__ = ["Instant", "effect_of", "wait_began"]
 
@@ -21,7 +23,13 @@ class Instant(NamedTuple):
 
 def effect_of(cast: Cast, trigger: Trigger, now: datetime) -> Instant:
     """When the last move took effect as the platform tells it, else when it was observed."""
-    return _proof(cast, trigger) or Instant(now, Clock.OBSERVER)
+    found, since = _proof(cast, trigger), cast.callback.since
+    if found is None:
+        return Instant(now, Clock.OBSERVER)
+    if trigger in _QUEUED and cast.callback.released and found.at < since - CLOCKS_DIFFER:
+        # The connect of an ACD leg that went on, or of a release since undone.
+        return _left_at(cast, since) or Instant(now, Clock.OBSERVER)
+    return found
 
 
 def _proof(cast: Cast, trigger: Trigger) -> Instant | None:
@@ -54,9 +62,10 @@ def _proof(cast: Cast, trigger: Trigger) -> Instant | None:
 def wait_began(cast: Cast, previous: State | None, effect: Instant) -> Instant:
     """When the wait for an agent began that has led to the present state.
 
-    A state first seen late, or reached by jumping over `waiting`, still waited since its release.
+    A state first seen late, or reached by jumping over `waiting`, still waited since its release;
+    a later release was waited for once only.
     """
-    if previous in (None, State.SCHEDULED):
+    if previous is None or (previous is State.SCHEDULED and not cast.callback.waited_seconds):
         queued = _cloud(_queued_at(cast))
         if queued is not None and queued.at <= effect.at:
             return queued
@@ -69,6 +78,12 @@ def _queued_at(cast: Cast) -> datetime | None:
         return queued
     customer = cast.customer
     return None if customer is None or customer.role is Role.SOLE else customer.connected_at
+
+
+def _left_at(cast: Cast, since: datetime) -> Instant | None:
+    """When the last agent left, if that was after `since`."""
+    found = _provider(_latest(leg.ended_at for leg in cast.agents))
+    return found if found is not None and found.at >= since - CLOCKS_DIFFER else None
 
 
 def _finished_at(cast: Cast) -> Instant | None:

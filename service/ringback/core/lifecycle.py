@@ -106,19 +106,21 @@ def _moves() -> Iterator[Move]:
     """Yield the rows, commonest first: of two equally short ways the earlier row is taken."""
     yield Move(Trigger.RELEASE, State.SCHEDULED, State.WAITING, "its time has come")
     yield Move(Trigger.ALERT, State.WAITING, State.ALERTING, "offered to an agent")
-    yield Move(Trigger.NO_ANSWER, State.ALERTING, State.WAITING, "the alert timed out")
-    yield Move(Trigger.DECLINE, State.ALERTING, State.WAITING, "the agent declined")
+    for target in (State.WAITING, State.AFTER_CALL_WORK):
+        yield Move(Trigger.NO_ANSWER, State.ALERTING, target, "the alert timed out")
+        yield Move(Trigger.DECLINE, State.ALERTING, target, "the agent declined")
     yield Move(Trigger.CONNECT, State.ALERTING, State.CONNECTED, "the agent accepted")
     yield Move(Trigger.AUTO_DIAL, State.CONNECTED, State.AUTO_DIALING, "the deadline has passed")
     for source in (State.CONNECTED, State.AUTO_DIALING):
         yield Move(Trigger.DIAL, source, State.DIALING, "a call to the customer is placed")
     yield Move(Trigger.ANSWER, State.DIALING, State.TALKING, "the customer answered")
-    for source in (State.DIALING, State.TALKING, State.HELD):
-        yield Move(Trigger.HANG_UP, source, State.CONNECTED, "the call ended, the agent is there")
     for source in (State.TALKING, State.CONNECTED, State.DIALING, State.AUTO_DIALING):
         yield Move(Trigger.HOLD, source, State.HELD, "put on hold")
     for target in (State.TALKING, State.CONNECTED, State.DIALING, State.AUTO_DIALING):
         yield Move(Trigger.RETRIEVE, State.HELD, target, "taken off hold")
+    for source in (State.DIALING, State.TALKING, State.HELD, State.AUTO_DIALING):
+        yield Move(Trigger.HANG_UP, source, State.CONNECTED, "the call ended, the agent is there")
+        yield Move(Trigger.CONNECT, source, State.CONNECTED, "another agent took over")
     for source in WITH_AGENT:
         yield Move(Trigger.FINISH, source, State.AFTER_CALL_WORK, "the agent's leg ended")
     for source in (*WITH_AGENT, State.AFTER_CALL_WORK):
@@ -204,6 +206,7 @@ def _routes() -> dict[tuple[State, State], tuple[Move, ...]]:
 
 
 _ROUTES = _routes()
+_ROWS = {(move.source, move.target, move.trigger): move for move in MOVES}
 
 
 def route(source: State, target: State) -> tuple[Move, ...]:
@@ -218,19 +221,19 @@ class Advance(NamedTuple):
     skipped: tuple[State, ...]
 
 
-def advance(record: HasState, target: State, *, declined: bool = False) -> Advance | None:
+def advance(record: HasState, target: State, proved: Trigger | None = None) -> Advance | None:
     """Bring a record to `target` by the shortest way; None, and no change, where there is none.
 
-    `declined` chooses between the two rows from alerting back to waiting.
+    `proved` is a trigger that the legs give evidence of: of two rows between the same states it
+    chooses this one.
     """
     way = _ROUTES.get((record.state, target))
     if way is None:
         return None
-    trigger = way[0].trigger
+    if proved is not None:
+        direct = _ROWS.get((record.state, target, proved))
+        way = way if direct is None else (direct,)
     for move in way:
-        trigger = move.trigger
-        if declined and trigger is Trigger.NO_ANSWER:
-            trigger = Trigger.DECLINE
-        if not fire(record, trigger, move.target):
+        if not fire(record, move.trigger, move.target):
             return None
-    return Advance(trigger, tuple(move.target for move in way[:-1]))
+    return Advance(way[-1].trigger, tuple(move.target for move in way[:-1]))

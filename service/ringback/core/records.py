@@ -91,6 +91,11 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
     anomalous: bool = False
     """Something happened to it after its end."""
     contact: tuple[str, ...] = ()
+    visible_with: str | None = None
+    """The participant id of the agent whose connect was shown by a snapshot that shows voice legs.
+
+    On the `.callbacks` topics they are invisible; what is not seen there proves nothing.
+    """
 
     def id_in(self, conversation_id: str) -> str:
         """Give the callback's id: the conversation's for the first, `<id>.<ordinal>` afterwards."""
@@ -123,8 +128,6 @@ class Conversation(msgspec.Struct, array_like=True, gc=False):
     `disconnected`, else `tombstone`."""
     id: str
     callbacks: list[Callback] = []
-    shows_voice: bool = False
-    """Whether any frame so far would have shown voice legs."""
     confirmed_at: datetime | None = None
     """When a snapshot last changed something."""
     tombstone: Tombstone | None = None

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from ringback.core.clocks import Clock, Skews
 from ringback.core.derivation import (
+    CLOCKS_DIFFER,
     Cast,
     auto_dial_deadline,
     current_queue,
@@ -19,6 +20,7 @@ from ringback.core.derivation import (
     schedule_of,
     seen_dialled,
     state_of,
+    voice_visible,
 )
 from ringback.core.disconnects import NO_WORD, normalise
 from ringback.core.events import Event
@@ -70,7 +72,7 @@ class Settling:
             events += self._follow(conversation, cast, now, "timer", effect) or [
                 self._tell(conversation, cast, now, "timer", effect, reasons=["due_while_held"])
             ]
-        miss_at = self._miss_at(conversation, callback)
+        miss_at = self._miss_at(cast)
         if dial is not None and miss_at is not None and self._reached(miss_at, Clock.CLOUD, now):
             dial.missed_at = miss_at
             effect = Instant(miss_at, Clock.CLOUD)
@@ -81,18 +83,16 @@ class Settling:
             events += self._alarm(rule, conversation, cast, now)
         return events
 
-    def wake_at(
-        self, conversation: Conversation, callback: Callback, now: datetime
-    ) -> datetime | None:
+    def wake_at(self, callback: Callback, now: datetime) -> datetime | None:
         """When `fire` next has something to do, on the daemon's clock."""
         if not callback.open:
             return None
         cast = Cast(callback)
         ahead = self._skews.ahead(Clock.CLOUD, now)
-        dials = (self._dial_at(cast), self._miss_at(conversation, callback))
+        dials = (self._dial_at(cast), self._miss_at(cast))
         wakes = [at - ahead for at in dials if at is not None]
         for rule in RULES:
-            alarming = rule.alarming(conversation, cast, self._policy)
+            alarming = rule.alarming(cast, self._policy)
             if alarming is not None and not _firing(callback, rule):
                 wakes.append(alarming.at - self._skews.ahead(alarming.clock, now))
         return min(wakes, default=None)
@@ -173,17 +173,13 @@ class Settling:
             return None
         return dial.deadline
 
-    def _miss_at(self, conversation: Conversation, callback: Callback) -> datetime | None:
+    def _miss_at(self, cast: Cast) -> datetime | None:
         """When the automatic call becomes missed. Nothing is missed that could not be seen."""
+        callback = cast.callback
         dial = callback.auto_dial
-        if (
-            dial is None
-            or not dial.due
-            or dial.missed_at is not None
-            or not conversation.shows_voice
-        ):
+        if dial is None or not dial.due or dial.missed_at is not None:
             return None
-        if callback.state is not State.AUTO_DIALING:
+        if callback.state is not State.AUTO_DIALING or not voice_visible(cast):
             return None
         return max(dial.deadline, callback.since) + self._policy.dial_grace
 
@@ -230,7 +226,7 @@ class Settling:
     ) -> list[Event]:
         """Begin an alert whose threshold has passed."""
         callback = cast.callback
-        alarming = rule.alarming(conversation, cast, self._policy)
+        alarming = rule.alarming(cast, self._policy)
         if alarming is None or _firing(callback, rule):
             return []
         if not self._reached(alarming.at, alarming.clock, now):
@@ -256,7 +252,7 @@ class Settling:
             if alarm.since is None:
                 continue
             rule = next(rule for rule in RULES if rule.name == alarm.rule)
-            alarming = rule.alarming(conversation, cast, self._policy)
+            alarming = rule.alarming(cast, self._policy)
             if alarming is not None and (
                 # Once reached is reached: clocks are set back, and skews are forgotten.
                 alarming.at <= alarm.since or self._reached(alarming.at, alarming.clock, now)
@@ -286,14 +282,25 @@ def _begin(cast: Cast, target: State) -> Advance:
 
 
 def _move(cast: Cast, target: State) -> Advance | None:
-    callback = cast.callback
-    declined = False
-    if callback.state is target:
+    if cast.callback.state is target:
         return None
+    return advance(cast.callback, target, _proved(cast, target))
+
+
+def _proved(cast: Cast, target: State) -> Trigger | None:
+    """Find what the legs prove where two triggers lead the same way."""
+    callback = cast.callback
     if callback.state is State.ALERTING:
         left = [leg for leg in cast.agents if not leg.live]
         declined = bool(left) and normalise(left[-1].disconnect_type or NO_WORD) == "client"
-    return advance(callback, target, declined=declined)
+        return Trigger.DECLINE if declined else None
+    if target is not State.CONNECTED or cast.agent is None:
+        return None
+    if callback.user_id is not None and cast.agent.user_id not in (None, callback.user_id):
+        return Trigger.CONNECT
+    since = callback.since - CLOCKS_DIFFER
+    ended = any(not call.live and (call.ended_at or since) >= since for call in cast.calls)
+    return Trigger.HANG_UP if ended else None
 
 
 def _account(cast: Cast, previous: State | None, effect: Instant) -> None:

@@ -159,8 +159,8 @@ class Tracker:
             elif verdict is not Verdict.SAME:
                 self.dropped[verdict] += 1
             changed = _note(callback, sighting) or changed
-        if snapshot.shows_voice and not conversation.shows_voice and conversation.callbacks:
-            conversation.shows_voice = changed = True
+        if snapshot.shows_voice:
+            changed = _note_visible(conversation) or changed
         return changed or bool(events), events
 
     def _after_end(
@@ -278,10 +278,7 @@ class Tracker:
             return conversation.tombstone.until
         if conversation.forget_at is not None:
             return conversation.forget_at
-        wakes = [
-            self._settling.wake_at(conversation, callback, now)
-            for callback in conversation.callbacks
-        ]
+        wakes = [self._settling.wake_at(callback, now) for callback in conversation.callbacks]
         return min((wake for wake in wakes if wake is not None), default=None)
 
     def _bury(self, conversation: Conversation, now: datetime) -> Conversation:
@@ -322,6 +319,21 @@ def _stage(conversation: Conversation) -> str:
         if callback.open:
             return callback.state.value
     return State.DISCONNECTED.value
+
+
+def _note_visible(conversation: Conversation) -> bool:
+    """Note with which agents voice legs would be seen, as this snapshot shows both."""
+    changed = False
+    for callback in conversation.callbacks:
+        agent = Cast(callback).agent if callback.open else None
+        if (
+            agent is not None
+            and agent.phase is Phase.CONNECTED
+            and callback.visible_with != agent.participant_id
+        ):
+            callback.visible_with = agent.participant_id
+            changed = True
+    return changed
 
 
 def _note(callback: Callback, sighting: Sighting) -> bool:

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ringback.core.clocks import Clock
-from ringback.core.derivation import Cast, schedule_of, seen_dialled
+from ringback.core.derivation import Cast, schedule_of, seen_dialled, voice_visible
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.records import Callback, Conversation
+from ringback.core.records import Callback
 
 __all__ = ["RULES", "Alarming", "Rule", "reason_resolved"]
 
@@ -29,21 +29,19 @@ class Rule(NamedTuple):
 
     name: str
     summary: str
-    alarming: Callable[[Conversation, Cast, Policy], Alarming | None]
+    alarming: Callable[[Cast, Policy], Alarming | None]
 
 
-def _due_not_released(_conversation: Conversation, cast: Cast, policy: Policy) -> Alarming | None:
+def _due_not_released(cast: Cast, policy: Policy) -> Alarming | None:
     if cast.callback.state is not State.SCHEDULED:
         return None
     schedule = schedule_of(cast)
     return None if schedule is None else Alarming(schedule + policy.due_grace, Clock.PROVIDER)
 
 
-def _connected_not_dialled(
-    conversation: Conversation, cast: Cast, policy: Policy
-) -> Alarming | None:
+def _connected_not_dialled(cast: Cast, policy: Policy) -> Alarming | None:
     callback, agent = cast.callback, cast.agent
-    if not conversation.shows_voice or callback.auto_dial is not None:
+    if not voice_visible(cast) or callback.auto_dial is not None:
         return None
     if callback.state not in (State.CONNECTED, State.HELD):
         return None
@@ -52,9 +50,9 @@ def _connected_not_dialled(
     return Alarming((agent.connected_at or callback.since) + policy.not_dialled, Clock.CLOUD)
 
 
-def _auto_dial_missed(conversation: Conversation, cast: Cast, _policy: Policy) -> Alarming | None:
+def _auto_dial_missed(cast: Cast, _policy: Policy) -> Alarming | None:
     dial, agent = cast.callback.auto_dial, cast.agent
-    if not conversation.shows_voice or dial is None or dial.missed_at is None:
+    if not voice_visible(cast) or dial is None or dial.missed_at is None:
         return None
     if agent is None or seen_dialled(cast, agent):
         return None

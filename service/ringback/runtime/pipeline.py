@@ -12,6 +12,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from ringback.core.events import Event
 from ringback.core.hearing import Hearing
 from ringback.core.snapshots import QueueSettings, Snapshot
@@ -23,6 +25,8 @@ from ringback.wire.decode import Decoder
 from ringback.wire.inputs import Gap, encode_gap, encode_settings
 
 __all__ = ["Pipeline", "Quarantine"]
+
+log = structlog.get_logger(__name__)
 
 GROUP = 500
 """Changes committed together at the most, unless more came while the last commit ran."""
@@ -115,12 +119,14 @@ class Pipeline:
         """Note that the source hears."""
         now = self.clock.now()
         self._keep_gap(now, Gap(self.hearing.source, "connected"))
+        log.info("source_hears", source=self.hearing.source)
         self.tell(self.hearing.connected(now))
 
     def disconnected(self, cause: str) -> None:
         """Note that the source is blind."""
         now = self.clock.now()
         self._keep_gap(now, Gap(self.hearing.source, "disconnected", cause))
+        log.warning("source_blind", source=self.hearing.source, cause=cause)
         self.tell(self.hearing.disconnected(cause, now))
 
     # What the rest of the runtime calls

@@ -48,8 +48,8 @@ class Replay:
             self._fire(now)
             self._reached = now
             self._consume(record, now)
-        if until is not None and self._reached is not None:
-            self._fire(until)
+        if self._reached is not None:
+            self._fire(self._reached if until is None else until)
 
     def stages(self) -> dict[str, int]:
         """How many conversations are in which stage now."""

@@ -26,7 +26,7 @@ from ringback.wire.conversations import (
 from ringback.wire.participants import CallbackMediaParticipant, Participant
 from ringback.wire.privacy import Contact, Privacy
 from ringback.wire.system import Answer, System, SystemKind, SystemMessage
-from ringback.wire.tolerance import NewFields, pruned
+from ringback.wire.tolerance import Json, NewFields, pruned
 from ringback.wire.translate import Translator
 from ringback.wire.values import UNLISTED, Wire
 
@@ -120,7 +120,7 @@ class Decoder:
                 result = self._read(data, read_at)
             except msgspec.ValidationError:
                 UNLISTED.clear()
-                kept = pruned(msgspec.json.decode(data))
+                kept = shaped(msgspec.json.decode(data))
                 result = self._read(msgspec.json.encode(kept), read_at)
                 self.tolerated += 1
         except msgspec.ValidationError as error:
@@ -175,20 +175,21 @@ class Decoder:
 
     def _by_keys(self, data: bytes | Raw, read_at: datetime | None) -> Result:
         """Tell the shape by what is there, in whatever order."""
-        given = members(data)
+        names = MEMBERS(data)
+        given = present(names)
         if "topicName" in given:
             return self._notification(data, given, read_at)
         if "detail" in given:
-            if "detail" not in members(given["detail"]):
+            if "detail" not in present(MEMBERS(given["detail"])):
                 return self._by_keys(given["detail"], read_at)
-        elif "participants" in given:
-            return self._rest(data, given["participants"], read_at)
+        elif "participants" in names:
+            return self._rest(data, given.get("participants", NOBODY), read_at)
         elif "result" in given:
             answer = ANSWER(data)
             return System(SystemKind.RESULT, str(answer.result), answer.status)
         elif "message" in given:
             return System(SystemKind.REQUEST)
-        elif not CALLBACK_FIELDS.isdisjoint(given):
+        elif not CALLBACK_FIELDS.isdisjoint(names):
             return self._translator.bare(self._bare(data), read_at)
         raise FrameError(
             FrameFault.UNKNOWN_SHAPE, "neither a notification, a conversation nor a callback"
@@ -248,6 +249,7 @@ class Decoder:
 
 
 NOTHING = Raw(b"{}")
+NOBODY = Raw(b"[]")
 MEMBERS = JsonDecoder(dict[str, Raw]).decode
 PARTICIPANTS = JsonDecoder(list[dict[str, Raw]]).decode
 TEXT = JsonDecoder(str).decode
@@ -255,9 +257,17 @@ ANSWER = JsonDecoder(Answer).decode
 SYSTEM_MESSAGE = JsonDecoder(SystemMessage).decode
 
 
-def members(data: bytes | Raw) -> dict[str, Raw]:
-    """Give an object's members, undecoded, without those that are `null` or `{}`."""
-    return {name: raw for name, raw in MEMBERS(data).items() if bytes(raw) not in ABSENT}
+def shaped(frame: Json) -> Json:
+    """Prune a frame, but for the names of its members, which tell its shape."""
+    kept = pruned(frame)
+    if not isinstance(frame, dict):
+        return kept
+    return {name: kept.get(name) if isinstance(kept, dict) else None for name in frame}
+
+
+def present(members: dict[str, Raw]) -> dict[str, Raw]:
+    """Give an object's members without those that are `null` or `{}`."""
+    return {name: raw for name, raw in members.items() if bytes(raw) not in ABSENT}
 
 
 def told(error: msgspec.ValidationError) -> str:

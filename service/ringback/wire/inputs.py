@@ -6,6 +6,7 @@ import msgspec
 
 from ringback.core.snapshots import QueueSettings
 from ringback.errors import FrameError, FrameFault
+from ringback.wire.tolerance import pruned
 
 __all__ = ["Gap", "decode_gap", "decode_settings", "encode_gap", "encode_settings"]
 
@@ -42,14 +43,13 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 _AUTO_DIAL_SECONDS = 300
-_queue = msgspec.json.Decoder(Queue).decode
 _gap = msgspec.json.Decoder(Gap).decode
 
 
 def decode_settings(data: bytes) -> QueueSettings:
     """Read a queue object. Raises `FrameError`."""
     try:
-        queue = _queue(data)
+        queue = msgspec.convert(pruned(msgspec.json.decode(data)), Queue)
     except msgspec.DecodeError as error:
         raise _refused(error) from None
     settings = queue.media_settings.callback if queue.media_settings is not None else None

@@ -51,21 +51,20 @@ class Translator:
         self._contact = contact
 
     def generic(self, conversation: Conversation, read_at: datetime | None) -> Snapshot | None:
-        """Translate a generic conversation; None when it has no callback leg.
+        """Translate a generic conversation; None when it has neither callback nor voice leg.
 
         A participant gives one sighting per callback, then one per call. What a communication lacks
         comes from its participant: agent, queue, wrap-up, start of after-call work and, with care
-        (see `left`), the end.
+        (see `left`), the end. One with voice legs alone may go on from a callback that is known.
         """
         sightings: list[Sighting] = []
-        callbacks = 0
         for participant in conversation.participants or ():
             if participant.callbacks:
-                callbacks += self._callbacks(participant, sightings)
+                self._callbacks(participant, sightings)
             if participant.calls:
                 add_calls(participant, sightings)
         conversation_id = known(conversation.id, "the conversation")
-        if not callbacks:
+        if not sightings:
             return None
         return Snapshot(conversation_id, sightings, shows_voice=True, read_at=read_at)
 
@@ -88,8 +87,7 @@ class Translator:
         sighting = self._callback(callback, alone, callback_id, Role.SOLE)
         return Snapshot(callback_id, [sighting], shows_voice=False, read_at=read_at)
 
-    def _callbacks(self, participant: Participant, sightings: list[Sighting]) -> int:
-        before = len(sightings)
+    def _callbacks(self, participant: Participant, sightings: list[Sighting]) -> None:
         role = ROLES.get(participant.purpose or "")
         for callback in participant.callbacks or ():
             if callback.id or callback != NO_CALLBACK:
@@ -98,7 +96,6 @@ class Translator:
                     participant.purpose, participant.user_id, callback.peer_id, callback
                 )
                 sightings.append(self._callback(callback, participant, participant_id, leg_role))
-        return len(sightings) - before
 
     def _callback(
         self, callback: Callback, participant: Participant, participant_id: str, role: Role

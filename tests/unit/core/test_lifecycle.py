@@ -15,7 +15,7 @@ DECLARED = {
     "auto_dial": {"connected": "auto_dialing"},
     "dial": {"connected": "dialing", "auto_dialing": "dialing"},
     "answer": {"dialing": "talking"},
-    "hang_up": {"dialing": "connected", "talking": "connected", "held": "connected"},
+    "hang_up": dict.fromkeys(("dialing", "talking", "held", "auto_dialing"), "connected"),
     "hold": dict.fromkeys(("connected", "auto_dialing", "dialing", "talking"), "held"),
     "finish": dict.fromkeys(
         ("connected", "auto_dialing", "dialing", "talking", "held"), "after_call_work"
@@ -36,10 +36,22 @@ RETRIEVED = ("talking", "connected", "dialing", "auto_dialing")
 TRIPLES = list(product(State, Trigger, State))
 
 
+MORE = {
+    ("alerting", "no_answer", "after_call_work"),
+    ("alerting", "decline", "after_call_work"),
+    *(
+        (source, "connect", "connected")
+        for source in ("auto_dialing", "dialing", "talking", "held")
+    ),
+    *(("held", "retrieve", target) for target in RETRIEVED),
+}
+"""The rows of triggers that have several targets or sources of another kind."""
+
+
 def legal(source: State, trigger: Trigger, target: State) -> bool:
-    if trigger is Trigger.RETRIEVE:
-        return source is State.HELD and target.value in RETRIEVED
-    return DECLARED[trigger.value].get(source.value) == target.value
+    if (source.value, trigger.value, target.value) in MORE:
+        return True
+    return DECLARED.get(trigger.value, {}).get(source.value) == target.value
 
 
 @pytest.mark.parametrize(("source", "trigger"), list(product(State, Trigger)))
@@ -132,17 +144,30 @@ def test_there_is_no_way_from_a_state_to_itself() -> None:
     assert advance(record, State.WAITING) is None
 
 
-def test_a_declined_alert_takes_the_other_row_back_to_waiting() -> None:
-    for declined, trigger in ((False, Trigger.NO_ANSWER), (True, Trigger.DECLINE)):
-        record = SimpleNamespace(state=State.ALERTING)
-        done = advance(record, State.WAITING, declined=declined)
+@pytest.mark.parametrize(
+    ("source", "target", "usual", "proved"),
+    [
+        (State.ALERTING, State.WAITING, Trigger.NO_ANSWER, Trigger.DECLINE),
+        (State.ALERTING, State.AFTER_CALL_WORK, Trigger.NO_ANSWER, Trigger.DECLINE),
+        (State.HELD, State.CONNECTED, Trigger.RETRIEVE, Trigger.HANG_UP),
+        (State.HELD, State.CONNECTED, Trigger.RETRIEVE, Trigger.CONNECT),
+        (State.TALKING, State.CONNECTED, Trigger.HANG_UP, Trigger.CONNECT),
+        (State.AUTO_DIALING, State.CONNECTED, Trigger.HANG_UP, Trigger.CONNECT),
+    ],
+)
+def test_of_two_rows_between_the_same_states_the_proved_one_is_taken(
+    source: State, target: State, usual: Trigger, proved: Trigger
+) -> None:
+    for evidence, trigger in ((None, usual), (proved, proved)):
+        record = SimpleNamespace(state=source)
+        done = advance(record, target, evidence)
         assert done is not None
-        assert done.trigger is trigger
+        assert (done.trigger, done.skipped) == (trigger, ())
 
 
-def test_whether_it_was_declined_matters_only_on_the_way_from_alerting() -> None:
+def test_what_is_proved_matters_only_where_it_leads_the_same_way() -> None:
     record = SimpleNamespace(state=State.SCHEDULED)
-    done = advance(record, State.CONNECTED, declined=True)
+    done = advance(record, State.CONNECTED, Trigger.DECLINE)
     assert done is not None
     assert (done.trigger, done.skipped) == (Trigger.CONNECT, (State.WAITING, State.ALERTING))
 

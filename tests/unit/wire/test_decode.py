@@ -188,14 +188,13 @@ def test_a_system_message_keeps_its_body() -> None:
         {"id": "c1", "participants": []},
         {"id": "c1"},
         {"id": "c1", "participants": [{"id": "p", "chats": [{"id": "x", "state": 5}]}]},
-        {"id": "c1", "participants": [{"id": "p", "calls": [{"id": "x", "state": "dialing"}]}]},
         {"id": "c1", "participants": [{"id": "p", "callbacks": []}]},
         {"id": "c1", "participants": [{"id": "p", "callbacks": [{}]}]},
         {"id": "c1", "participants": [None, {}]},
         {"id": "c1", "participants": [{"state": "none"}]},
     ],
 )
-def test_a_conversation_without_callback_is_ignored(body: Any) -> None:
+def test_a_conversation_without_legs_is_ignored(body: Any) -> None:
     decoder = Decoder()
     assert decoder.decode(encoded(notice(body))) == Ignored("no_callback")
     assert decoder.ignored == {"no_callback": 1}
@@ -470,3 +469,20 @@ def test_a_sample_that_cannot_be_read_closely_is_no_error() -> None:
     decoder = Decoder()
     assert isinstance(decoder.decode(frame), Snapshot)
     assert decoder.unknown_fields == frozenset()
+
+
+def test_voice_legs_alone_may_go_on_from_a_callback_that_is_known() -> None:
+    call = {"id": "x", "state": "dialing", "direction": "outbound"}
+    body = {"id": "c1", "participants": [{"id": "p", "purpose": "customer", "calls": [call]}]}
+    snapshot = Decoder().decode(encoded(notice(body)))
+    assert isinstance(snapshot, Snapshot)
+    assert [sighting.medium for sighting in snapshot.sightings] == ["voice"]
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_a_shape_is_known_by_the_names_of_members_that_say_nothing(nothing: object) -> None:
+    bare = Decoder().decode(encoded({"id": "B4", "state": nothing}))
+    assert isinstance(bare, Snapshot)
+    assert bare.conversation_id == "B4"
+    conversation = Decoder().decode(encoded({"id": "C7", "participants": nothing}))
+    assert conversation == Ignored("no_callback")
