@@ -258,11 +258,14 @@ SYSTEM_MESSAGE = JsonDecoder(SystemMessage).decode
 
 
 def shaped(frame: Json) -> Json:
-    """Prune a frame, but for the names of its members, which tell its shape."""
+    """Prune a frame, but leave a name that tells its shape."""
     kept = pruned(frame)
     if not isinstance(frame, dict):
         return kept
-    return {name: kept.get(name) if isinstance(kept, dict) else None for name in frame}
+    names = {"participants"} & frame.keys()
+    if not CALLBACK_FIELDS.isdisjoint(frame):
+        names.add("state")
+    return dict.fromkeys(names) | (kept if isinstance(kept, dict) else {})
 
 
 def present(members: dict[str, Raw]) -> dict[str, Raw]:
