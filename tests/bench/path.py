@@ -26,6 +26,7 @@ from ringback.core.hearing import Hearing
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.runtime.clock import SystemClock
+from ringback.runtime.logs import configure_logging
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.quarantine import Quarantine
 from ringback.runtime.tuning import tune
@@ -70,6 +71,7 @@ async def bare(url: str) -> float:
 
 async def whole(url: str, folder: Path) -> float:
     """Receive, decode, track, commit; seconds from the first frame to the last commit."""
+    configure_logging("error")
     tune()
     clock = SystemClock()
     store = await SqliteStore.open(folder / "bench.db", timedelta(days=7))
