@@ -26,7 +26,7 @@ help: ## Say what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: run
-run: $(VENV)/.ringback ## Start the daemon on the simulator, with the dashboard at http://127.0.0.1:8080
+run: $(VENV)/.ringback ## Start the daemon on the simulator, with health and metrics at http://127.0.0.1:8080
 	exec $(BIN)/ringback run $(ARGS)
 
 .PHONY: test

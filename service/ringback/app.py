@@ -1,10 +1,12 @@
 """Puts the parts together. The only module that names concrete adapters."""
 
+import os
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 import structlog
@@ -58,13 +60,19 @@ too large would first have to be held, so it ends the connection instead."""
 async def run(settings: Settings, out: TextIO) -> None:
     """Run the daemon until it is asked to stop. Raises `RingbackError` when it cannot go on."""
     _refuse_what_is_to_come(settings)
+    _refuse_what_cannot_be_read(settings)
     tune()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         wished = stack.enter_context(stop_requested())
         store = await _store(settings)
         stack.push_async_callback(store.close)
-        aside = _writer(_aside(settings), QUARANTINE_BYTES, QUARANTINE_AGE)
+        aside = _writer(
+            stack.enter_context(_aside(settings)) / "quarantine.jsonl",
+            QUARANTINE_BYTES,
+            QUARANTINE_AGE,
+            setting="store.path",
+        )
         recording = _recording(settings)
         writers = [aside] if recording is None else [aside, recording]
         for writer in writers:
@@ -99,7 +107,7 @@ async def run(settings: Settings, out: TextIO) -> None:
             port=settings.web.port,
             drain=settings.shutdown.close_seconds,
         )
-        _greet(settings, web.bind())
+        _greet(settings, web.bind(), aside.path)
         daemon.serve("web", web.run)
         for writer in writers:
             daemon.tend(f"flush {writer.path.name}", FLUSH_SECONDS, writer.flush)
@@ -121,33 +129,54 @@ def _refuse_what_is_to_come(settings: Settings) -> None:
         )
 
 
-def _greet(settings: Settings, port: int) -> None:
+def _refuse_what_cannot_be_read(settings: Settings) -> None:
+    """Refuse a recording that is not there, before anything is opened or made."""
+    path = settings.source.path
+    # Not by opening it: a pipe would take that for its reader.
+    if settings.source.kind == "recording" and (
+        not os.access(path, os.R_OK) or Path(path).is_dir()
+    ):
+        raise SettingsError("source.path", f"{path} is no file that this user can read")
+
+
+def _greet(settings: Settings, port: int, quarantine: Path) -> None:
     """Say in the first lines what this is and where to look."""
     log.info(
         "starting",
         version=__version__,
         source=settings.source.kind,
         store=settings.store.path if settings.store.kind == "sqlite" else settings.store.kind,
+        quarantine=str(quarantine),
         look_at=f"http://{settings.web.host}:{port}/readyz?verbose and /metrics",
     )
     if settings.source.kind == "simulator":
-        log.info("simulating", note="no source is configured: following a simulated contact centre")
+        log.info("simulating", note="following a simulated contact centre")
 
 
 async def simulate(settings: Settings, port: int, out: TextIO) -> None:
     """Run the simulated contact centre alone until asked to stop."""
-    centre = _centre(settings, settings.simulator.seed, SystemClock().now())
-    with stop_requested() as wished:
-        async with SimulatorServer(centre, SystemClock(), port=port) as server:
-            out.write(
-                f"A simulated contact centre at http://127.0.0.1:{server.port}\n"
-                "Point a daemon at it:\n\n"
-                "    [source]\n"
-                '    kind = "websocket"\n'
-                f'    url = "{server.url}"\n\n'
+    async with AsyncExitStack() as stack:
+        wished = stack.enter_context(stop_requested())
+        centre = _centre(settings, settings.simulator.seed, SystemClock().now())
+        try:
+            server = await stack.enter_async_context(
+                SimulatorServer(centre, SystemClock(), port=port)
             )
-            out.flush()
-            await wished.wait()
+        except OSError as error:
+            problem = os.strerror(error.errno or 0)
+            raise SettingsError(
+                "--port",
+                f"{port} cannot be bound on 127.0.0.1 ({problem}): choose another, or 0",
+            ) from None
+        out.write(
+            f"A simulated contact centre at http://127.0.0.1:{server.port}\n"
+            "Point a daemon at it:\n\n"
+            "    [source]\n"
+            '    kind = "websocket"\n'
+            f'    url = "{server.url}"\n\n'
+        )
+        out.flush()
+        await wished.wait()
 
 
 def replay(
@@ -291,10 +320,21 @@ def _sinks(settings: Settings, out: TextIO) -> dict[str, Sink]:
             return {}
 
 
-def _aside(settings: Settings) -> Path:
-    """Where frames are kept that cannot be understood: beside the database."""
-    folder = Path(settings.store.path).parent if settings.store.kind == "sqlite" else Path()
-    return folder / "quarantine.jsonl"
+@contextmanager
+def _aside(settings: Settings) -> Iterator[Path]:
+    """Give the folder for frames that cannot be understood; they last as long as the store does."""
+    if settings.store.kind == "sqlite":
+        yield Path(settings.store.path).parent
+        return
+    try:
+        folder = TemporaryDirectory(prefix="ringback-")
+    except OSError as error:
+        raise SettingsError(
+            "store.kind",
+            f"memory needs a temporary directory for bad frames ({error.strerror}): set TMPDIR",
+        ) from None
+    with folder as name:
+        yield Path(name)
 
 
 def _recording(settings: Settings) -> RecordingWriter | None:
@@ -306,11 +346,15 @@ def _recording(settings: Settings) -> RecordingWriter | None:
     )
 
 
-def _writer(path: Path, most_bytes: int, most_age: timedelta) -> RecordingWriter:
+def _writer(
+    path: Path, most_bytes: int, most_age: timedelta, setting: str = "record.path"
+) -> RecordingWriter:
     def stopped(error: OSError) -> None:
         log.error("recording_stopped", path=str(path), error=error.strerror)
 
-    return RecordingWriter(path, most_bytes=most_bytes, most_age=most_age, on_stop=stopped)
+    return RecordingWriter(
+        path, most_bytes=most_bytes, most_age=most_age, on_stop=stopped, setting=setting
+    )
 
 
 def _say_bad_line(error: RecordingError) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -41,7 +42,7 @@ class Instant(click.ParamType[datetime]):
         return instant.astimezone(UTC)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ringback")
 def ringback() -> None:
     """Follow every callback of a Genesys Cloud contact centre in real time."""
@@ -61,26 +62,20 @@ def run(config: Path | None) -> None:
 
 @ringback.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes any free one.")
-@click.option("--seed", type=click.IntRange(min=0), help="Same seed, same run.")
+@click.option("--seed", type=int, help="Same seed, same run.")
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
     help="Divides people's pauses; never a timer that the daemon also counts.",
 )
 @_config
 def simulate(port: int, seed: int | None, speed: float | None, config: Path | None) -> None:
     """Run the simulated contact centre alone, for a daemon to listen to."""
-    import msgspec
-
     from ringback import app, settings
     from ringback.runtime.logs import configure_logging
 
-    options = settings.load(config, os.environ)
-    given = {"seed": seed, "speed": speed}
-    simulator = msgspec.structs.replace(
-        options.simulator, **{name: value for name, value in given.items() if value is not None}
-    )
-    options = msgspec.structs.replace(options, simulator=simulator)
+    arguments = {"simulator.seed": seed, "simulator.speed": speed}
+    options = settings.load(config, os.environ, arguments)
     configure_logging(options.log.level, options.log.format)
     asyncio.run(app.simulate(options, port, sys.stdout))
 
@@ -133,22 +128,42 @@ def diagram() -> None:
 
 def main() -> None:
     """Run the command line; every error of ours is one line that says what to do."""
+    # A closed descriptor is also the next to be given to a file, which would then be written over.
+    if sys.stdout is None:
+        _give_up("standard output is closed: redirect it, to /dev/null if need be", FAILURE)
     try:
         ringback.main(standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(USAGE)
+        _give_up(_usage(error), USAGE)
     except click.Abort:
         sys.exit(FAILURE)
     except SettingsError as error:
-        click.echo(f"ringback: {error}", err=True)
-        sys.exit(USAGE)
+        _give_up(str(error), USAGE)
     except RingbackError as error:
-        click.echo(f"ringback: {error}", err=True)
-        sys.exit(FAILURE)
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
+        _give_up(str(error), FAILURE)
+    except OSError as error:
+        # Files and sockets are dealt with where they are used; only what is printed comes to here.
+        if error.filename is not None:
+            raise
+        # What is left in the buffer goes nowhere, lest the interpreter tries again as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILURE)
+        if isinstance(error, BrokenPipeError):  # whoever read it may have had enough
+            sys.exit(FAILURE)
+        _give_up(
+            f"standard output cannot be written ({error.strerror}): check where it is redirected",
+            FAILURE,
+        )
+
+
+def _give_up(said: str, code: int) -> NoReturn:
+    click.echo(f"ringback: {said}", err=True)
+    sys.exit(code)
+
+
+def _usage(error: click.ClickException) -> str:
+    """Say what is wrong with the arguments, and where to read how they should be."""
+    said = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{said.rstrip('.')}; see {context.command_path} --help" if context else said

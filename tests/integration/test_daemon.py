@@ -23,6 +23,10 @@ def one_line(text: str) -> str:
     return lines[0]
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
 def database(folder: Path) -> Path:
     return folder / "ringback.db"
 
@@ -122,6 +126,7 @@ async def test_who_reads_its_output_goes_away(tmp_path: Path) -> None:
     line = one_line(said)
     assert "task sink stdout ended" in line
     assert "its reader has gone" in line
+    assert "turn [sinks] stdout off" in line
     assert read_journal(database(tmp_path)), "what was decided is stored all the same"
 
 
@@ -154,6 +159,8 @@ async def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         ('[source]\nkind = "genesys"\n', ["source.kind", "genesys", "websocket"]),
         ('[store]\nkind = "jetstream"\n', ["store.kind", "jetstream", "sqlite"]),
         ('[watch]\nrules = "rules.toml"\n', ["watch.rules", "rules.toml"]),
+        ('[source]\nkind = "recording"\npath = "no.jsonl"\n', ["source.path", "no.jsonl"]),
+        ('[source]\nkind = "recording"\npath = "."\n', ["source.path", "no file"]),
         ("[web\n", ["ringback.toml", "is not TOML"]),
     ],
 )
@@ -166,7 +173,7 @@ async def test_what_cannot_be_set_is_refused(
     line = one_line(said)
     for word in words:
         assert word in line
-    assert not database(tmp_path).exists()
+    assert names(tmp_path) == ["ringback.toml"], "nothing was made"
 
 
 async def test_a_damaged_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -191,3 +198,4 @@ async def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     assert code == 1
     assert "not a SQLite database" in one_line(said)
     assert database(tmp_path).read_bytes() == before
+    assert names(tmp_path) == ["ringback.db"], "nothing was made"

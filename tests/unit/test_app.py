@@ -1,5 +1,8 @@
 import asyncio
-import os
+import io
+import signal
+import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +10,9 @@ import pytest
 
 from ringback import app
 from ringback.settings import Settings
-from support.daemon import execute, running
+from ringback.simulator.centre import ContactCentre
+from support.daemon import SOON, execute, running
+from support.gateway import gateway, to
 
 
 def sleeper(now: datetime) -> type:
@@ -47,6 +52,30 @@ def test_every_hour_has_a_centre_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     assert before.keys().isdisjoint(after.keys())
 
 
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+async def test_a_signal_while_the_centre_is_made_is_heard(
+    monkeypatch: pytest.MonkeyPatch, handlers: None
+) -> None:
+    make = app._centre
+
+    def asked_to_stop(settings: Settings, seed: int, start: datetime) -> ContactCentre:
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        signal.raise_signal(signal.SIGTERM)
+        return make(settings, seed, start)
+
+    monkeypatch.setattr(app, "_centre", asked_to_stop)
+    out = io.StringIO()
+    async with asyncio.timeout(SOON):
+        await app.simulate(Settings(), 0, out)
+    assert "A simulated contact centre at http://" in out.getvalue()
+
+
 async def test_the_simulator_runs_alone_for_a_daemon_to_listen_to(tmp_path: Path) -> None:
     async with running(tmp_path, "simulate", "--seed", "7", "--speed", "20") as centre:
         await centre.until(lambda: b"url = " in centre.out)
@@ -67,15 +96,43 @@ async def test_it_starts_without_any_configuration(tmp_path: Path) -> None:
         assert await child.ends() == 0
     known = child.log[0]
     assert (known["source"], known["store"]) == ("simulator", "ringback.db")
+    assert known["quarantine"] == "quarantine.jsonl"
+    assert child.log[1]["note"] == "following a simulated contact centre"
 
 
-async def test_it_runs_on_memory_and_leaves_nothing_but_bad_frames(tmp_path: Path) -> None:
-    async with running(tmp_path, store__kind="memory") as child:
-        await child.tells("callback.waiting")
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_it_runs_on_memory_and_leaves_nothing(tmp_path: Path) -> None:
+    work, temporary = tmp_path / "work", tmp_path / "temporary"
+    work.mkdir()
+    temporary.mkdir()
+    async with (
+        gateway() as peer,
+        running(
+            work, extra={"TMPDIR": str(temporary)}, **to(peer.url, store__kind="memory")
+        ) as child,
+    ):
+        await peer.send(b"{")
+        await child.says("frame_quarantined")
+        quarantine = Path(child.log[0]["quarantine"])
+        assert quarantine.is_relative_to(temporary)
+        assert {mode(quarantine), mode(quarantine.parent)} == {0o600, 0o700}
         child.process.terminate()
         assert await child.ends() == 0
-    left = await asyncio.to_thread(os.listdir, tmp_path)
-    assert left == ["quarantine.jsonl"]
+    assert list(work.iterdir()) == list(temporary.iterdir()) == []
+
+
+async def test_bad_frames_that_cannot_be_kept_beside_the_store_are_refused_in_its_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "quarantine.jsonl").mkdir()
+    (tmp_path / "quarantine.jsonl" / "frames.jsonl.zst").symlink_to("elsewhere")
+    code, told, said = await execute(tmp_path)
+    assert (code, told) == (2, b"")
+    assert said.startswith("ringback: store.path: quarantine.jsonl/frames.jsonl.zst is a link")
+    assert said.count("\n") == 1
 
 
 async def test_a_console_is_readable(tmp_path: Path) -> None:

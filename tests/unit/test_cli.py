@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +22,11 @@ Run = Callable[..., Done]
 def run(tmp_path: Path) -> Run:
     """Run a command to its end, in a directory of its own."""
 
-    def run(*arguments: str, stdout: int = subprocess.PIPE, **settings: str) -> Done:
+    def run(
+        *arguments: str, stdout: int = subprocess.PIPE, shell: str = 'exec "$@"', **settings: str
+    ) -> Done:
         return subprocess.run(
-            [*ringback_command(), *arguments],
+            ["/bin/sh", "-c", shell, "sh", *ringback_command(), *arguments],
             cwd=tmp_path,
             env=environment(**settings),
             stdin=subprocess.DEVNULL,
@@ -64,6 +67,7 @@ def test_it_says_its_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ([], "ringback --help"),
         (["fly"], "fly"),
         (["run", "--fast"], "--fast"),
         (["run", "--config"], "--config"),
@@ -73,16 +77,70 @@ def test_it_says_its_version(run: Run) -> None:
         (["replay", os.devnull, "--until", "tomorrow"], "tomorrow"),
         (["replay", os.devnull, "--until", "2026-11-22T18:00:00"], "2026-11-22T18:00:00Z"),
         (["simulate", "--port", "70000"], "70000"),
-        (["simulate", "--speed", "0"], "0"),
-        (["simulate", "--seed", "-1"], "-1"),
+        (["simulate", "--speed", "0"], "--speed: 0.0 is not allowed; allowed: a number from"),
+        (["simulate", "--speed", "1000000"], "0.001 to 10000"),
+        (["simulate", "--speed", "nan"], "--speed: nan is not allowed"),
+        (["simulate", "--seed", "-1"], "--seed: -1 is not allowed; allowed: a whole number"),
+        (["simulate", "--seed", "4294967296"], "0 to 4294967295"),
         (["diagram", "more"], "more"),
     ],
 )
 def test_wrong_usage_is_2_and_nothing_on_stdout(run: Run, arguments: list[str], words: str) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert words in done.stderr.decode()
-    assert b"Traceback" not in done.stderr
+    assert words in one_line(done)
+
+
+def one_line(done: Done) -> str:
+    said = done.stderr.decode()
+    assert said.startswith("ringback: ")
+    assert said.endswith("\n")
+    assert said.count("\n") == 1, said
+    return said
+
+
+def test_wrong_usage_says_where_to_read_what_is_right(run: Run) -> None:
+    assert one_line(run("run", "--fast")).endswith("run --help\n")
+
+
+def test_a_port_in_use_is_2_and_named(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("simulate", "--port", str(port))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert one_line(done) == (
+        f"ringback: --port: {port} cannot be bound on 127.0.0.1 (Address already in use):"
+        " choose another, or 0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "-h"], ["diagram"], ["simulate"]]
+)
+def test_output_that_cannot_be_written_is_1_in_one_line(run: Run, arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = run(*arguments, stdout=full.fileno())
+    assert done.returncode == 1
+    assert "standard output cannot be written (No space left on device)" in one_line(done)
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_a_replay_that_cannot_be_written_is_1_in_one_line(
+    run: Run, tmp_path: Path, count: int
+) -> None:
+    name = recording(tmp_path, *(frame(f"c-{number}") for number in range(count)))
+    with Path("/dev/full").open("wb") as full:
+        done = run("replay", name, stdout=full.fileno())
+    assert done.returncode == 1
+    assert "standard output cannot be written (No space left on device)" in one_line(done)
+
+
+@pytest.mark.parametrize("command", ["run", "simulate", "diagram"])
+def test_output_that_is_closed_is_1_in_one_line(run: Run, tmp_path: Path, command: str) -> None:
+    done = run(command, shell='exec "$@" >&-')
+    assert done.returncode == 1
+    assert "standard output is closed" in one_line(done)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["run", "simulate", "replay"])

@@ -60,6 +60,28 @@ def test_the_environment_lies_on_top_of_the_file(tmp_path: Path) -> None:
     assert settings.privacy.numbers is True
 
 
+def test_the_command_line_lies_on_top_of_both(tmp_path: Path) -> None:
+    path = written(tmp_path, "[simulator]\nseed = 2\nspeed = 3.0\nagents = 4\n")
+    environ = {"RINGBACK_SIMULATOR__SEED": "5", "RINGBACK_SIMULATOR__SPEED": "6"}
+    settings = load(path, environ, {"simulator.seed": 7, "simulator.speed": None})
+    assert settings.simulator.seed == 7
+    assert settings.simulator.speed == 6.0
+    assert settings.simulator.agents == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("seed", -1, "--seed: -1 is not allowed; allowed: a whole number from 0 to 4294967295"),
+        ("speed", 1e6, "--speed: 1000000.0 is not allowed; allowed: a number from 0.001 to 10000"),
+    ],
+)
+def test_a_bad_argument_is_refused_by_its_own_name(key: str, value: float, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(None, {}, {f"simulator.{key}": value})
+    assert str(caught.value) == words
+
+
 @pytest.mark.parametrize(
     ("text", "path", "words"),
     [
@@ -74,6 +96,7 @@ def test_the_environment_lies_on_top_of_the_file(tmp_path: Path) -> None:
         ("[store]\nkeep_ended_hours = 0\n", "store.keep_ended_hours", "from 1 to 840"),
         ("[store]\nkeep_journal_hours = 9e9\n", "store.keep_journal_hours", "from 1 to 8784"),
         ('[store]\npath = ""\n', "store.path", "names no file"),
+        ("[simulator]\nspeed = 10001\n", "simulator.speed", "from 0.001 to 10000"),
         ("[source]\nspeed = nan\n", "source.speed", "nan is not allowed"),
         ("[source]\nspeed = inf\n", "source.speed", "inf is not allowed"),
         ("[source]\nspeed = 0\n", "source.speed", "a number from 0.001"),

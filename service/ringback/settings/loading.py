@@ -2,6 +2,7 @@
 
 A variable is called `RINGBACK_SECTION__KEY`. A secret may instead be given as
 `RINGBACK_SECTION__KEY_FILE`, the path of a file that holds it; one newline at its end is dropped.
+What the command line gives goes on top of both, and is checked alike.
 """
 
 import difflib
@@ -25,15 +26,19 @@ SHORTEST_HASH_KEY = 16
 LONGEST_SHOWN = 60
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read `path` (None: no file) and what `environ` says on top of it.
+def load(
+    path: Path | None, environ: Mapping[str, str], arguments: Mapping[str, object] | None = None
+) -> Settings:
+    """Read `path` (None: no file) and what `environ` says on top of it, and `arguments` on both.
 
+    `arguments` are by dotted path, as in `simulator.seed` for --seed; None stands for not given.
     Raises `SettingsError` with the option's dotted path, what was found (never a secret) and what
     is allowed. Relative paths inside settings are left as they are.
     """
     known = {option.path: option for option in options()}
     values = _from_file(path, known) if path else {}
     values |= _from_environment(environ, known)
+    values |= _from_arguments(arguments or {}, known)
     sections: dict[str, dict[str, Any]] = {}
     for option in known.values():
         if option.path in values:
@@ -85,6 +90,14 @@ def _from_environment(environ: Mapping[str, str], known: Mapping[str, Option]) -
                 variable, f"there is no such setting{_closest(variable, [*variables, *files])}"
             )
     return values
+
+
+def _from_arguments(arguments: Mapping[str, object], known: Mapping[str, Option]) -> dict[str, Any]:
+    return {
+        path: _convert(known[path], value, f"--{known[path].key}")
+        for path, value in arguments.items()
+        if value is not None
+    }
 
 
 def _meant(variable: str, variables: Iterable[str]) -> bool:

@@ -153,7 +153,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Health, metrics and dashboards."""
+    """Health and metrics."""
 
     host: Annotated[
         str,
@@ -183,7 +183,7 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What of people may leave the daemon in events and on dashboards."""
+    """What of people may leave the daemon in events."""
 
     numbers: Annotated[
         bool, _means("Emit callers' phone numbers in clear. They are kept then, too.")
@@ -256,7 +256,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     speed: Annotated[
         float,
         _between(
-            0.001, 1_000_000, "Divides people's pauses; never a timer that the daemon also counts."
+            0.001, 10_000, "Divides people's pauses; never a timer that the daemon also counts."
         ),
     ] = 1.0
 

@@ -26,6 +26,9 @@ from ringback.simulator.truths import Truth
 
 __all__ = ["ContactCentre", "Emission"]
 
+SHORTEST_ARRIVAL_SECONDS = 0.001
+"""From one customer to the next: time goes on however many are said to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Emission:
@@ -233,7 +236,8 @@ class ContactCentre:
         if len(self._live) < self.options.max_live:
             self._raise_curtain()
         rate = self.options.arrivals_per_minute * self.options.speed / 60
-        self._appoint(self._in(self.random.expovariate(rate)), self._arrive)
+        wait = max(self.random.expovariate(rate), SHORTEST_ARRIVAL_SECONDS)
+        self._appoint(self._in(wait), self._arrive)
 
     def _raise_curtain(self) -> None:
         mix = self.options.mix or {kind: one.weight for kind, one in SCENARIOS.items()}

@@ -47,7 +47,7 @@ class Output:
             raise SinkError(
                 "stdout",
                 "its reader has gone",
-                "keep the reader running, or turn [sink] stdout off",
+                "keep the reader running, or turn [sinks] stdout off",
             ) from None
         except OSError as error:
             raise SinkError(

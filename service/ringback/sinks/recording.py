@@ -47,12 +47,14 @@ class RecordingWriter:
         most_bytes: int,
         most_age: timedelta,
         on_stop: Callable[[OSError], None],
+        setting: str = "record.path",
     ) -> None:
         """Begin a file, for the owner alone (mode 0600).
 
         `path` may be a folder. With `.zst` at its end the file is compressed. All files together
         hold about `most_bytes`, none a record older than about `most_age`. `on_stop` is told once
-        when nothing can be written any more. Raises `SettingsError`.
+        when nothing can be written any more. Raises `SettingsError`, about `setting`, which says
+        where `path` is.
         """
         self.path = path / DEFAULT_NAME if path.is_dir() else path
         self.recorded = 0
@@ -61,6 +63,7 @@ class RecordingWriter:
         self._most_bytes = most_bytes
         self._most_age = most_age
         self._on_stop = on_stop
+        self._setting = setting
         self._stopped = False
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -73,7 +76,7 @@ class RecordingWriter:
             self._prune(datetime.min.replace(tzinfo=UTC))
             self._begin()
         except OSError as error:
-            raise SettingsError("record.path", f"{self.path}: {error.strerror}") from None
+            raise SettingsError(setting, f"{self.path}: {error.strerror}") from None
 
     def record(self, at: datetime, frame: bytes | str, kind: str = "frame") -> None:
         """Take one record of a `ports.RecordKind`. Never raises; while stopped, it only counts."""
@@ -125,7 +128,7 @@ class RecordingWriter:
         except FileNotFoundError:
             return
         if not stat.S_ISREG(found.st_mode):
-            raise SettingsError("record.path", f"{self.path} is a link or no plain file: move it")
+            raise SettingsError(self._setting, f"{self.path} is a link or no plain file: move it")
         if found.st_size:
             self._rename(datetime.fromtimestamp(found.st_mtime, UTC))
         else:

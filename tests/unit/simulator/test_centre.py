@@ -47,6 +47,12 @@ def test_how_finely_it_is_advanced_changes_nothing(start: datetime) -> None:
     assert stepped.truth() == at_once.truth()
 
 
+def test_however_many_are_said_to_come_time_goes_on(start: datetime) -> None:
+    warm_up = timedelta(milliseconds=10)
+    crowd = Options(arrivals_per_minute=6e8, max_live=10**6, warm_up=warm_up, flat=False)
+    assert 5 < len(ContactCentre(7, start, crowd).latest_frames()) < 20
+
+
 def test_next_at_is_when_something_happens(start: datetime) -> None:
     centre = ContactCentre(3, start, Options(warm_up=timedelta(0)))
     centre.advance(start + MINUTE)

@@ -88,6 +88,7 @@ async def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> Non
     while len(got) < 300_000:
         got += await asyncio.to_thread(pipe.read)
     await writing
+    assert got == b"x" * 300_000
     output.close()
 
 

@@ -1,11 +1,13 @@
 """What only the SQLite store promises: its file, its lock, its schema and its errors."""
 
 import asyncio
+import fcntl
 import os
 import stat
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import apsw
 import pytest
@@ -182,6 +184,31 @@ async def test_a_refused_open_lets_go_of_the_lock(written: Path) -> None:
     store = await SqliteStore.open(written, KEEP)
     assert await difference(store, 30) is None
     await store.close()
+
+
+async def test_a_refused_open_removes_only_a_lock_file_of_its_own(
+    path: Path, written: Path
+) -> None:
+    overwrite(written, 0, 4096, 16)
+    lock = f"{path.name}-lock"
+    await refusal(path)
+    assert names(path.parent) == [path.name, lock]
+    await asyncio.to_thread(path.with_name(lock).unlink)
+    await refusal(path)
+    assert names(path.parent) == [path.name]
+
+
+async def test_a_lock_file_that_was_removed_locks_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, name = fcntl.flock, Path(f"{path}-lock")
+
+    def too_late(lock: BinaryIO, operation: int) -> None:
+        name.unlink()
+        take(lock, operation)
+
+    monkeypatch.setattr("ringback.stores.sqlite.store.fcntl.flock", too_late)
+    assert isinstance(await refusal(path), StoreLocked)
 
 
 async def test_other_programs_may_read_while_the_store_is_open(path: Path) -> None:

@@ -189,8 +189,12 @@ def _backup(path: str, target: Path) -> None:
 
 
 def _open(path: str, migrations: tuple[Migration, ...], vfs: str | None) -> Opened:
+    lock_path = f"{path}-lock"
     with faults(path), ExitStack() as undo:
-        lock = undo.enter_context(_lock(f"{path}-lock"))
+        known = os.path.exists(lock_path)  # noqa: PTH110  # of a path that SQLite takes as text
+        lock = undo.enter_context(_lock(lock_path))
+        if not known:
+            undo.callback(os.unlink, lock_path)
         _create(path)
         connection = connect(path, vfs=vfs)
         undo.callback(connection.close)
@@ -204,14 +208,15 @@ def _open(path: str, migrations: tuple[Migration, ...], vfs: str | None) -> Open
 def _lock(path: str) -> BinaryIO:
     # Not on the database itself: closing any descriptor of that file would drop SQLite's locks.
     lock = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE), "r+b")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise StoreLocked(path.removesuffix("-lock")) from error
-    except BaseException:
-        lock.close()
-        raise
+    with ExitStack() as undo:
+        undo.callback(lock.close)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreLocked(path.removesuffix("-lock")) from error
+        if not os.fstat(lock.fileno()).st_nlink:  # who held it could not open, and removed it
+            raise StoreLocked(path.removesuffix("-lock"))
+        undo.pop_all()
     return lock
 
 
