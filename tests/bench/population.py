@@ -24,7 +24,7 @@ from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Tracker
 from ringback.ports import Batch, Row
-from ringback.runtime.tuning import settle_memory, tune
+from ringback.runtime.tuning import restoring, tune
 from ringback.stores.sqlite import SqliteStore
 from ringback.wire.cloudevents import Encoder
 
@@ -82,8 +82,8 @@ def observe() -> list[float]:
 def _observe(count: int) -> float:
     took = 0.0
     for snapshots in _rounds(count):
-        tracker = tracker_of(count)
-        settle_memory()
+        with restoring():
+            tracker = tracker_of(count)
         began = time.process_time()
         for snapshot in snapshots:
             tracker.observe(snapshot, NOW)
@@ -105,10 +105,10 @@ async def _commit(folder: Path, count: int) -> float:
         await _fill(path, count)
         store = await SqliteStore.open(path, timedelta(days=7))
         tracker = Tracker(Policy())
-        async for rows in store.load():
-            tracker.restore(_restored(rows), frames.START)
-        tracker.next_deadline()
-        settle_memory()
+        with restoring():
+            async for rows in store.load():
+                tracker.restore(_restored(rows), frames.START)
+            tracker.next_deadline()
         began = time.perf_counter()
         await _follow(tracker, store, snapshots)
         took += time.perf_counter() - began
@@ -154,9 +154,10 @@ async def _restart(folder: Path) -> float:
     tune()
     store = await _open(folder)
     tracker = Tracker(Policy())
-    async for rows in store.load():
-        tracker.restore(_restored(rows), frames.START)
-    tracker.next_deadline()
+    with restoring():
+        async for rows in store.load():
+            tracker.restore(_restored(rows), frames.START)
+        tracker.next_deadline()
     took = time.perf_counter() - began
     await store.close()
     return took

@@ -17,7 +17,7 @@ from ringback.core.tracker import Change, Tracker
 from ringback.runtime.clock import SystemClock
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.quarantine import Quarantine
-from ringback.runtime.tuning import settle_memory, tune
+from ringback.runtime.tuning import restoring, tune
 from ringback.runtime.wakeup import wake_forever
 from ringback.stores.memory import MemoryStore
 from ringback.wire.cloudevents import Encoder
@@ -60,10 +60,10 @@ async def lateness() -> list[float]:
         for number in range(ARMED, ARMED + DUE)
     }
     soon = list(frames.population(late, late.__getitem__))
-    tracker.restore(soon, begin)
-    tracker.next_deadline()
+    with restoring():
+        tracker.restore(soon, begin)
+        tracker.next_deadline()
     due = {key: wake_at / 1000 for key, _, wake_at in soon if wake_at is not None}
-    settle_memory()
     pipeline = _Lateness(
         due=due,
         tracker=tracker,

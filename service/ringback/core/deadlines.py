@@ -44,7 +44,8 @@ class Deadlines:
     def earliest(self) -> int | None:
         """The earliest deadline; None without any."""
         if not self._heaped:
-            self._rebuild()
+            heapq.heapify(self._heap)
+            self._heaped = True
         heap = self._heap
         while heap:
             at, key = heap[0]

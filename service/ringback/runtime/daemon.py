@@ -12,7 +12,7 @@ from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.readers import read_forever
 from ringback.runtime.systemd import feed_forever, notify
 from ringback.runtime.tasks import Tasks
-from ringback.runtime.tuning import settle_memory
+from ringback.runtime.tuning import restoring
 from ringback.runtime.wakeup import wake_forever
 
 __all__ = ["Budgets", "Daemon"]
@@ -98,13 +98,14 @@ class Daemon:
         """Know again what was committed."""
         clock = self._pipeline.clock
         tracker = self._pipeline.tracker
-        async for rows in self._store.load():
-            now = clock.now()
-            tracker.restore(
-                ((row.conversation_id, row.state, row.wake_at) for row in rows if row.state), now
-            )
-            await asyncio.sleep(0)
-        settle_memory()
+        with restoring():
+            async for rows in self._store.load():
+                now = clock.now()
+                tracker.restore(
+                    ((row.conversation_id, row.state, row.wake_at) for row in rows if row.state),
+                    now,
+                )
+                await asyncio.sleep(0)
         self._pipeline.position = await self._store.position()
         self.restored = True
         log.info("restored", conversations=len(tracker), position=self._pipeline.position)
