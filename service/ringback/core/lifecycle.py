@@ -227,8 +227,8 @@ def advance(record: HasState, target: State, proved: Trigger | None = None) -> A
     `proved` is a trigger that the legs give evidence of: of two rows between the same states it
     chooses this one.
     """
-    way = _ROUTES.get((record.state, target))
-    if way is None:
+    way = route(record.state, target)
+    if not way:
         return None
     if proved is not None:
         direct = _ROWS.get((record.state, target, proved))
