@@ -11,6 +11,7 @@
     │   ├── StoreTooNew    written by a newer Ringback than this one
     │   └── PositionGone   a reader asks for journal entries that retention has removed
     ├── SourceError        a source cannot listen and trying again will not help
+    ├── PlatformError      one request to Genesys Cloud failed for good
     ├── SinkError          a sink cannot tell and trying again will not help
     └── TaskDied           a task of the daemon ended although it should not
 
@@ -22,6 +23,8 @@ from enum import StrEnum
 __all__ = [
     "FrameError",
     "FrameFault",
+    "PlatformError",
+    "PlatformFault",
     "PositionGone",
     "RecordingError",
     "RingbackError",
@@ -150,6 +153,51 @@ class SourceError(RingbackError):
     def __init__(self, source: str, problem: str, remedy: str) -> None:
         super().__init__(f"source {source}: {problem}; {remedy}")
         self.source = source
+
+
+class PlatformFault(StrEnum):
+    """Why a request to Genesys Cloud failed. Each is a label value of a metric: a closed set."""
+
+    CREDENTIALS = "credentials"
+    """The OAuth client is not known, or its secret is wrong."""
+    UNAUTHORIZED = "unauthorized"
+    """A token that was good is refused, and so is a fresh one: the client may be revoked."""
+    FORBIDDEN = "forbidden"
+    """A permission is missing."""
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    """The request itself is not accepted: 400 and its kin."""
+    THROTTLED = "throttled"
+    """Still 429 after waiting as asked."""
+    SERVER = "server"
+    """5xx, again and again."""
+    UNREACHABLE = "unreachable"
+    """No connection: the name, the network, or nobody listening."""
+    TLS = "tls"
+    TIMED_OUT = "timed_out"
+    NOT_JSON = "not_json"
+    """Something else answered: a proxy's page, for example."""
+    WRONG_SHAPE = "wrong_shape"
+    """JSON that is not what the platform documents."""
+    TOO_LARGE = "too_large"
+
+
+class PlatformError(RingbackError):
+    """One request to Genesys Cloud failed, and trying again now will not help.
+
+    `request` is method and path without ids or query; `problem` never holds a secret.
+    """
+
+    def __init__(
+        self, fault: PlatformFault, request: str, problem: str, remedy: str, status: int = 0
+    ) -> None:
+        super().__init__(f"{request}: {problem}; {remedy}")
+        self.fault = fault
+        self.request = request
+        self.problem = problem
+        self.remedy = remedy
+        self.status = status
+        """The HTTP status; 0 when there was no answer."""
 
 
 class SinkError(RingbackError):

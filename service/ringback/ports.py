@@ -1,16 +1,19 @@
 """What the daemon needs from outside, as small Protocols. Adapters fulfil them, one file each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
+
+from ringback.core.snapshots import QueueSettings
 
 __all__ = [
     "Batch",
     "Clock",
     "Entry",
     "Intake",
+    "Reading",
     "Record",
     "RecordKind",
     "Row",
@@ -122,8 +125,23 @@ class Clock(Protocol):
         """The present instant, aware, UTC."""
 
 
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """The answer to one REST read: a conversation, or a page of a bulk query."""
+
+    body: bytes
+    """As it came."""
+    sent_at: datetime
+    """When the request was sent, on the daemon's clock: what it says is as of then or later."""
+    date: datetime | None = None
+    """The platform's own clock as it answered: the `Date` header, whole seconds."""
+
+
 class Intake(Protocol):
-    """Where a source puts what it hears. Only `room` waits."""
+    """Where a source puts what it hears. Only `room` waits.
+
+    `topics` name what is heard, as `v2.routing.queues.{id}.conversations`; none means all that the
+    source has.
+    """
 
     async def room(self) -> None:
         """Wait until another frame can be taken; call it before each receive."""
@@ -131,11 +149,31 @@ class Intake(Protocol):
     def frame(self, frame: bytes | str) -> None:
         """Take one frame as it came off the wire. A bad one is quarantined, never raised."""
 
-    def connected(self) -> None:
-        """The source hears again; a gap that was open ends now."""
+    def connected(self, topics: Collection[str] = ()) -> None:
+        """The source hears these again; a gap that was open ends once all of it is heard."""
 
-    def disconnected(self, cause: str) -> None:
-        """The source is blind from now on, because of `cause` (a short, bounded phrase)."""
+    def disconnected(
+        self, cause: str, since: datetime | None = None, topics: Collection[str] = ()
+    ) -> None:
+        """The source is blind from `since` (now, if None) on, because of `cause`.
+
+        `since` is the last moment at which it surely heard; `cause` a short, bounded phrase.
+        """
+
+    def read(self, reading: Reading) -> int:
+        """Take the answer of a REST read; give how many callbacks it corrected.
+
+        A bad one is quarantined, never raised, and confirms nothing.
+        """
+
+    def read_failed(self, conversation_id: str) -> None:
+        """A read that was wanted failed. It proves nothing; it is wanted again later."""
+
+    def settings(self, settings: QueueSettings) -> None:
+        """Take in a queue's settings."""
+
+    def wanted(self, limit: int) -> Sequence[str]:
+        """Give the conversations that are best read now, most urgent first."""
 
 
 class Source(Protocol):

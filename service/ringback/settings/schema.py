@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 __all__ = [
+    "GenesysSettings",
     "LogSettings",
     "PrivacySettings",
     "RecordSettings",
@@ -129,6 +130,97 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     reconnect_most_seconds: Annotated[float, _between(0.01, 3600, "Where that doubling ends.")] = (
         30.0
     )
+
+
+class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The organisation to follow, for source kind genesys."""
+
+    region: Annotated[
+        str,
+        _means(
+            "Where the organisation lives: a region's name (us_east_1, eu_central_1, ...) or its"
+            " domain (mypurecloud.de).",
+            "one of the 18 regions",
+        ),
+    ] = ""
+    client_id: Annotated[
+        str, _means("The id of an OAuth client with the grant type Client Credentials.")
+    ] = ""
+    client_secret: Annotated[Secret, _means("That client's secret. Best in a file.", "a text")] = (
+        Secret()
+    )
+    login_url: Annotated[
+        str,
+        _means(
+            "Instead of the region's own login host, as https://login.example.org. With api_url, for"
+            " a private gateway or the simulator.",
+            "an http:// or https:// address",
+        ),
+    ] = ""
+    api_url: Annotated[
+        str,
+        _means(
+            "Instead of the region's own API host, as https://api.example.org.",
+            "an http:// or https:// address",
+        ),
+    ] = ""
+    queues: Annotated[
+        str,
+        _means(
+            "Which queues to follow, separated by commas: names, with * and ? as wildcards, id:<id>"
+            " or division:<name>. Empty: all that the client may see."
+        ),
+    ] = ""
+    queues_except: Annotated[str, _means("Which of them not to follow, in the same form.")] = ""
+    topics: Annotated[
+        Literal["conversations", "callbacks", "both"],
+        _means(
+            "conversations shows the dialled call too; callbacks is the smaller feed without it;"
+            " both combines them, as one topic each queue."
+        ),
+    ] = "conversations"
+    requests_per_minute: Annotated[
+        int,
+        _between(
+            10,
+            100_000,
+            "REST requests a minute, of the 300 that the platform allows a token by default. Leave"
+            " some for whoever else uses the client.",
+        ),
+    ] = 300
+    most_channels: Annotated[
+        int,
+        _between(
+            2,
+            20,
+            "Notification channels to use at the most, of the 20 that the platform allows a client.",
+        ),
+    ] = 20
+    renew_hours: Annotated[
+        float,
+        _between(
+            0.01,
+            23.5,
+            "A channel is replaced by a new one after so long; the platform ends it after 24 hours.",
+        ),
+    ] = 20.0
+    queues_every_seconds: Annotated[
+        float, _between(1, 86_400, "How often queues and their settings are read again.")
+    ] = 300.0
+    reconcile_every_seconds: Annotated[
+        float,
+        _between(1, 86_400, "How often the present state is compared by REST, apart from gaps."),
+    ] = 300.0
+    quiet_seconds: Annotated[
+        float,
+        _between(
+            10,
+            86_400,
+            "A channel that lives but has brought nothing for so long is suspected, and a comparison"
+            " by REST settles it.",
+        ),
+    ] = 600.0
+    timeout_seconds: Annotated[float, _between(0.1, 300, "How long one request may take.")] = 15.0
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,6 +369,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All sections. Without any configuration: the simulator, tracked on SQLite."""
 
     source: SourceSettings = SourceSettings()
+    genesys: GenesysSettings = GenesysSettings()
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     record: RecordSettings = RecordSettings()
