@@ -68,6 +68,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     path: str
     line: int
     """From 1."""
+    sent: datetime | None = None
+    """Of a read: when the request was sent; None when the line does not say, then it is `at`."""
+    date: datetime | None = None
+    """Of a read: the platform's own clock, from the `Date` header."""
 
 
 class Store(Protocol):
@@ -171,6 +175,12 @@ class Intake(Protocol):
 
     def settings(self, settings: QueueSettings) -> None:
         """Take in a queue's settings."""
+
+    def follows(self, queue_ids: Collection[str]) -> None:
+        """Name the queues that are listened to from now on, none meaning whatever there is.
+
+        A callback that is in another one has strayed, and is wanted to be read now and then.
+        """
 
     def wanted(self, limit: int) -> Sequence[str]:
         """Give the conversations that are best read now, most urgent first."""
