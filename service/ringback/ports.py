@@ -164,10 +164,12 @@ class Intake(Protocol):
         `since` is the last moment at which it surely heard; `cause` a short, bounded phrase.
         """
 
-    def read(self, reading: Reading) -> int:
-        """Take the answer of a REST read; give how many callbacks it corrected.
+    def read(self, reading: Reading) -> frozenset[str]:
+        """Take the answer of a REST read.
 
-        A bad one is quarantined, never raised, and confirms nothing.
+        Gives the queues of the callbacks about which it shows something older than half a minute
+        that no frame had told, and that no gap explains. A bad one is quarantined, never raised,
+        and confirms nothing.
         """
 
     def read_failed(self, conversation_id: str) -> None:

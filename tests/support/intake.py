@@ -39,10 +39,10 @@ class Ears:
         """Keep that."""
         self.heard.append(("blind", cause, since, sorted(topics)) if topics else ("blind", cause))
 
-    def read(self, reading: Reading) -> int:
+    def read(self, reading: Reading) -> frozenset[str]:
         """Keep it; it corrects nothing."""
         self.readings.append(reading)
-        return 0
+        return frozenset()
 
     def read_failed(self, conversation_id: str) -> None:
         """Keep that."""

@@ -31,11 +31,17 @@ class Repair:
         self._unsaved_since: datetime | None = None
         self.ledger = Ledger()
         self.doubts = Doubts(policy.unverified_patience, self._repaired)
-        self.wants = Wants(entries, self.doubts, self._listened_to, policy.unconfirmed)
+        self.wants = Wants(entries, self.doubts, self.listened_to, policy.unconfirmed)
 
     def follows(self, source: str, queue_ids: Collection[str]) -> None:
         """Note which queues a source listens to, none meaning all: callbacks elsewhere stray."""
         self._followed[source] = frozenset(queue_ids)
+
+    def listened_to(self, queue_id: str | None) -> bool:
+        """Whether a queue's topics are among those that are heard; one not known counts so."""
+        return queue_id is None or all(
+            not followed or queue_id in followed for followed in self._followed.values()
+        )
 
     def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Event]:
         """The source hears these topics, none meaning all."""
@@ -74,11 +80,6 @@ class Repair:
         """Give the rows of the ledger that are to be stored."""
         self._unsaved_since = None
         return self.ledger.unsaved()
-
-    def _listened_to(self, queue_id: str | None) -> bool:
-        return queue_id is None or all(
-            not followed or queue_id in followed for followed in self._followed.values()
-        )
 
     def _touch(self, gap: Gap, now: datetime) -> int:
         return self.doubts.cast(gap, self._touched(gap), now)

@@ -257,7 +257,8 @@ class Tracker:
         for place, as_of in _places(survey, now):
             entry = self._entries.get(place.conversation_id)
             if entry is None:
-                self.repair.wants.unknown(place.conversation_id)
+                if self.repair.listened_to(place.queue_id):
+                    self.repair.wants.unknown(place.conversation_id)
                 continue
             if entry.confirmed_at > as_of:
                 continue  # what is known is newer

@@ -7,15 +7,16 @@ a committed position is ever shown to readers.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
+from msgspec import UNSET
 
 from ringback.core.clocks import Clock as PlatformClock
-from ringback.core.events import rfc3339
+from ringback.core.events import CallbackData, rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.errors import FrameError
@@ -34,6 +35,8 @@ GROUP = 500
 LINGER = 0.005
 """Seconds that a batch waits for company."""
 RESTART = "restart"
+IN_FLIGHT = timedelta(seconds=30)
+"""A move that a read shows and that is younger may still be told by a frame."""
 ROOM = 4 * GROUP
 """Uncommitted changes at which sources are asked to wait."""
 
@@ -96,6 +99,8 @@ class Pipeline:
         """Set when something became due earlier than the wake-up is armed for."""
         self.frames: Counter[str] = Counter()
         """Frames by what they were."""
+        self.corrections = 0
+        """Single reads that have shown lost frames although no gap was known."""
         self.commits = 0
         self.pending_since: float | None = None
         """Since when a commit is under way, on the loop's clock."""
@@ -153,9 +158,10 @@ class Pipeline:
         )
         self._take_all(self.tracker.disconnected(self.source, cause, since, topics, now))
 
-    def read(self, reading: Reading) -> int:
-        """Take the answer of a REST read; give how many callbacks it corrected."""
+    def read(self, reading: Reading) -> frozenset[str]:
+        """Take the answer of a REST read; give the queues of which frames must have been lost."""
         now = self.clock.now()
+        calm = not self.tracker.repair.doubts
         if self._record is not None:
             self._record(now, reading.body, "read", reading)
         try:
@@ -163,10 +169,14 @@ class Pipeline:
         except FrameError as error:
             self.frames[error.fault] += 1
             self._quarantine.put(reading.body, error, now)
-            return 0
+            return frozenset()
         self.frames["read"] += 1
         self._take_all(changes)
-        return sum(corrects(change) for change in changes)
+        if not calm:
+            return frozenset()
+        missed = frozenset(queue for change in changes for queue in _missed(change, reading))
+        self.corrections += bool(missed)
+        return missed
 
     def read_failed(self, conversation_id: str) -> None:
         """Note that a wanted read failed."""
@@ -310,6 +320,15 @@ def take_reading(
     return [] if change is None else [change]
 
 
-def corrects(change: Change) -> bool:
-    """Whether a change says something else than that all is as it was known."""
-    return any(not event.type.endswith(".verified.v1") for event in change.events)
+def _missed(change: Change, reading: Reading) -> Iterator[str]:
+    """Give the queues of moves that a read shows, though frames should have shown them long ago."""
+    limit = rfc3339(reading.sent_at - IN_FLIGHT)
+    for event in change.events:
+        data = event.data
+        if (
+            isinstance(data, CallbackData)
+            and data.previous_state is not UNSET
+            and event.time < limit
+            and data.queue_id is not UNSET
+        ):
+            yield data.queue_id

@@ -58,12 +58,11 @@ class Reconciliation:
         *,
         queue_ids: Callable[[], Sequence[str]],
         every: float,
-        corrected: Callable[[Reading, frozenset[str]], None] = lambda _reading, _queues: None,
+        missed: Callable[[frozenset[str]], None],
     ) -> None:
         """Survey `queue_ids` every so many seconds, and when asked to.
 
-        `corrected` is told of each single read that has shown something no frame had told, with the
-        queues it was in.
+        `missed` is told of the queues in which a single read has shown what no frame had told.
         """
         self.surveys = 0
         self.reads = 0
@@ -74,7 +73,7 @@ class Reconciliation:
         self._clock = clock
         self._queue_ids = queue_ids
         self._every = every
-        self._corrected = corrected
+        self._missed = missed
         self._asked = asyncio.Event()
         self._news = asyncio.Event()
 
@@ -99,7 +98,7 @@ class Reconciliation:
             self._asked.clear()
             for pause in pauses:
                 await asyncio.sleep(pause)
-                await self.survey(intake, urgent=self._asked.is_set() or pauses is AFTER_GAP_SECONDS)
+                await self.survey(intake, urgent=pauses is AFTER_GAP_SECONDS)
                 if self._asked.is_set():
                     break  # another gap has ended: begin anew
 
@@ -170,10 +169,9 @@ class Reconciliation:
             return
         self.problem = None
         self.reads += 1
-        reading = Reading(answer.body, answer.sent_at, answer.date)
-        queues = intake.read(reading)
+        queues = intake.read(Reading(answer.body, answer.sent_at, answer.date))
         if queues:
-            self._corrected(reading, queues)
+            self._missed(queues)
 
     def _failed(self, error: PlatformError) -> None:
         """Count it; what will not pass by itself is said once."""
