@@ -1,7 +1,7 @@
 """Compares what is known with the platform: bulk reads all round, single reads where they differ.
 
 After a gap, and now and then without one. Surveys confirm what agrees, a few requests for hundreds
-of callbacks; what differs, is missing or is new is read singly, most urgent first. A read that fails
+of callbacks; what differs, is missing or is new is read singly, most urgent first. A failed read
 proves nothing.
 """
 
