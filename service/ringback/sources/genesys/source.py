@@ -109,7 +109,7 @@ class GenesysSource:
             refuse_none(self.name, found, self._patterns)
         except (PlatformError, SourceError) as error:
             if self._discovery_problem is None:
-                log.error("queues_not_read", problem=str(error))
+                log.warning("queues_not_read", problem=str(error))
             self._discovery_problem = str(error)
             return False
         self._discovery_problem = None
@@ -137,7 +137,7 @@ class GenesysSource:
     # Whether silence is to be believed
 
     async def _suspect_forever(self, intake: Intake) -> None:
-        """Survey when a channel lives and brings nothing for long; what that shows, `_missed` hears.
+        """Survey when a channel lives and brings nothing for long; `_missed` hears what that shows.
 
         By day a busy queue is never silent for so long, and by night a survey costs little.
         """
