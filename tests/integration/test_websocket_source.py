@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from ringback.sources.websocket import Cause, WebsocketSource
+from support.intake import Ears
 
 LIMIT = 10_000
 SOON = 10.0
@@ -24,25 +25,16 @@ async def eventually(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-class Ears:
-    """An intake that keeps what it is given, and lets tests wait for it."""
+class Listening(Ears):
+    """An intake that can be full, and lets tests wait for what it hears."""
 
     def __init__(self) -> None:
-        self.heard: list[object] = []
+        super().__init__()
         self.open = asyncio.Event()
         self.open.set()
 
     async def room(self) -> None:
         await self.open.wait()
-
-    def frame(self, frame: bytes | str) -> None:
-        self.heard.append(frame)
-
-    def connected(self) -> None:
-        self.heard.append("connected")
-
-    def disconnected(self, cause: str) -> None:
-        self.heard.append(("blind", cause))
 
     async def until(self, count: int) -> list[object]:
         await eventually(lambda: len(self.heard) >= count)
@@ -63,8 +55,8 @@ def source(port: int, *, watchdog: float = 30, **more: float) -> WebsocketSource
 
 
 @asynccontextmanager
-async def listening(source: WebsocketSource) -> AsyncIterator[Ears]:
-    ears = Ears()
+async def listening(source: WebsocketSource) -> AsyncIterator[Listening]:
+    ears = Listening()
     task = asyncio.create_task(source.run(ears))
     try:
         yield ears
