@@ -11,42 +11,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from ringback.sources.websocket import Cause, WebsocketSource
+from ringback.sources.socket import Cause
+from ringback.sources.websocket import WebsocketSource
+from support.ears import SOON, Ears, eventually
 
 LIMIT = 10_000
-SOON = 10.0
-"""Seconds after which a test gives up; none waits for so long when all is well."""
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON):
-        while not holds():  # noqa: ASYNC110  # what is looked at knows no events
-            await asyncio.sleep(0.001)
-
-
-class Ears:
-    """An intake that keeps what it is given, and lets tests wait for it."""
-
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def room(self) -> None:
-        await self.open.wait()
-
-    def frame(self, frame: bytes | str) -> None:
-        self.heard.append(frame)
-
-    def connected(self) -> None:
-        self.heard.append("connected")
-
-    def disconnected(self, cause: str) -> None:
-        self.heard.append(("blind", cause))
-
-    async def until(self, count: int) -> list[object]:
-        await eventually(lambda: len(self.heard) >= count)
-        return self.heard
 
 
 def source(port: int, *, watchdog: float = 30, **more: float) -> WebsocketSource:
