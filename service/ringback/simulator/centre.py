@@ -5,7 +5,6 @@ same seed, start and options give the same run, byte for byte, however finely it
 """
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -90,13 +89,16 @@ class ContactCentre:
         self.agents = make_agents(self.random, self.options.agents, self.queues)
         self.codes = [new_id(self.random) for _ in range(5)]
         self.halted = False
+        self.wanted: Callable[[str], bool] | None = None
+        """Asked of every topic whether anybody listens, if there is anyone to ask: then nothing is
+        made for other topics. Otherwise the options say which topics there are."""
         start = start.replace(microsecond=start.microsecond // 1000 * 1000)
         self.now = start - self.options.warm_up
         self._order = count()
         self._agenda: list[Appointment] = []
         self._waiting: list[Waiter] = []
         self._live: dict[str, Scene] = {}
-        self._ended: deque[Scene] = deque()
+        self._ended: dict[str, Scene] = {}
         self._emitted: list[Emission] = []
         self._arrive()
         self._warm_up(start)
@@ -136,10 +138,15 @@ class ContactCentre:
 
     def rest_conversation(self, conversation_id: str) -> bytes | None:
         """Read a conversation as `GET /api/v2/conversations/{id}` does; None: there is none."""
-        for scene in self._scenes():
-            if scene.conversation.id == conversation_id:
-                return frames.rest_conversation(scene.conversation, self.clocks)
-        return None
+        scene = self._scene(conversation_id)
+        return None if scene is None else frames.rest_conversation(scene.conversation, self.clocks)
+
+    def rest_callbacks(self, conversation_id: str) -> bytes | None:
+        """Read it as `GET /api/v2/conversations/callbacks/{id}` does; None: there is none."""
+        scene = self._scene(conversation_id)
+        if scene is None or not scene.conversation.has_callback:
+            return None
+        return frames.rest_callbacks(scene.conversation, self.clocks)
 
     def bare_callbacks(self) -> list[bytes]:
         """Show the customer's leg of every callback as the SDK's bare `Callback`."""
@@ -212,7 +219,10 @@ class ContactCentre:
     # How it goes on
 
     def _scenes(self) -> Iterable[Scene]:
-        return [*self._ended, *self._live.values()]
+        return [*self._ended.values(), *self._live.values()]
+
+    def _scene(self, conversation_id: str) -> Scene | None:
+        return self._live.get(conversation_id) or self._ended.get(conversation_id)
 
     def _warm_up(self, start: datetime) -> None:
         """Play the time before the start unseen; what lives at the start is shown then."""
@@ -294,21 +304,22 @@ class ContactCentre:
 
     def _lower_curtain(self, scene: Scene) -> None:
         del self._live[scene.conversation.id]
-        self._ended.append(scene)
+        self._ended[scene.conversation.id] = scene
         while len(self._ended) > self.options.remember:
-            self._ended.popleft()
+            del self._ended[next(iter(self._ended))]
 
     def _show(self, conversation: Conversation) -> Iterable[Emission]:
+        options, asked = self.options, self.wanted
         prefixes = [f"v2.routing.queues.{conversation.queue.id}"]
-        if self.options.user_topics:
+        if options.user_topics or asked is not None:
             prefixes += [f"v2.users.{user_id}" for user_id in conversation.user_ids]
         for prefix in prefixes:
-            if self.options.generic:
-                topic = f"{prefix}.conversations"
+            topic = f"{prefix}.conversations"
+            if options.generic if asked is None else asked(topic):
                 frame = frames.generic_frame(conversation, self.clocks, topic)
                 yield Emission(self.now, conversation.id, topic, frame)
-            if self.options.flat and conversation.has_callback:
-                topic = f"{prefix}.conversations.callbacks"
+            topic = f"{prefix}.conversations.callbacks"
+            if conversation.has_callback and (options.flat if asked is None else asked(topic)):
                 frame = frames.flat_frame(conversation, self.clocks, topic)
                 yield Emission(self.now, conversation.id, topic, frame)
 

@@ -12,7 +12,14 @@ import msgspec
 
 from ringback.simulator.conversations import CallbackLeg, Conversation, Leg, Participant, VoiceLeg
 
-__all__ = ["Clocks", "bare_callback", "flat_frame", "generic_frame", "rest_conversation"]
+__all__ = [
+    "Clocks",
+    "bare_callback",
+    "flat_frame",
+    "generic_frame",
+    "rest_callbacks",
+    "rest_conversation",
+]
 
 CORRELATIONS = uuid.UUID("6f3c2f0e-6f0d-4a0e-9b43-6f1f2f0a7c11")
 PROVIDER = "PureCloud Callback"
@@ -54,15 +61,7 @@ def generic_frame(conversation: Conversation, clocks: Clocks, topic: str) -> byt
 
 def flat_frame(conversation: Conversation, clocks: Clocks, topic: str) -> bytes:
     """Show it as on `v2.{users|routing.queues}.{id}.conversations.callbacks`: no voice legs."""
-    on_the_phone = any(one.calls for one in conversation.participants)
-    body = _present(
-        id=conversation.id,
-        participants=[
-            _flat_participant(one, clocks) for one in conversation.participants if one.callbacks
-        ],
-        otherMediaUris=[f"/api/v2/conversations/calls/{conversation.id}"] if on_the_phone else [],
-    )
-    return _envelope(conversation, topic, body)
+    return _envelope(conversation, topic, _flat_body(conversation, clocks))
 
 
 def rest_conversation(conversation: Conversation, clocks: Clocks) -> bytes:
@@ -82,9 +81,26 @@ def rest_conversation(conversation: Conversation, clocks: Clocks) -> bytes:
     )
 
 
+def rest_callbacks(conversation: Conversation, clocks: Clocks) -> bytes:
+    """Show it as `GET /api/v2/conversations/callbacks/{id}` does: one media only, no segments."""
+    uri = f"/api/v2/conversations/callbacks/{conversation.id}"
+    return msgspec.json.encode(_flat_body(conversation, clocks) | {"selfUri": uri})
+
+
 def bare_callback(leg: CallbackLeg, clocks: Clocks) -> bytes:
     """Show one callback leg alone, as the SDK's `Callback` model."""
     return msgspec.json.encode(_rest_callback(leg, clocks))
+
+
+def _flat_body(conversation: Conversation, clocks: Clocks) -> JsonObject:
+    on_the_phone = any(one.calls for one in conversation.participants)
+    return _present(
+        id=conversation.id,
+        participants=[
+            _flat_participant(one, clocks) for one in conversation.participants if one.callbacks
+        ],
+        otherMediaUris=[f"/api/v2/conversations/calls/{conversation.id}"] if on_the_phone else [],
+    )
 
 
 def _envelope(conversation: Conversation, topic: str, body: JsonObject) -> bytes:

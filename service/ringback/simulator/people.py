@@ -34,9 +34,12 @@ QUEUE_NAMES = ("Sales", "Support", "Claims", "Billing", "Returns", "Onboarding",
 TOPICS = ("invoice", "delivery", "new contract", "complaint", "password", "appointment")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Queue:
-    """A routing queue with what matters to callbacks. None of it but its id is on the wire."""
+    """A routing queue with what matters to callbacks. None of it but its id is on the wire.
+
+    Its settings may be changed at any time.
+    """
 
     id: str
     name: str
@@ -44,6 +47,9 @@ class Queue:
     """`autoDialDelaySeconds` when `enableAutoDialAndEnd` is on, else None."""
     customer_first: bool = False
     alerting_timeout_seconds: int = 30
+    division: str = "Home"
+    owned_hours: int | None = None
+    """`maxOwnedCallbackHours` when agents may own callbacks, else None."""
 
 
 @dataclass(slots=True, eq=False)
