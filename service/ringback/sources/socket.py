@@ -25,7 +25,9 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 
 __all__ = [
+    "APPLICATION_PING",
     "REFUSALS",
+    "TURNS",
     "Cause",
     "Connection",
     "Ending",
