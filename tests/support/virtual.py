@@ -1,8 +1,8 @@
 """Virtual time for tasks that talk over real sockets to one another, all within one loop.
 
-When nothing is ready, the loop's clock jumps to the next timer. What loopback sockets carry is ready
-as soon as it is sent, so nothing is ever waited for. Threads do not fit in: time would run away
-while they work.
+When nothing is ready, the loop's clock jumps to the next timer. What loopback sockets carry is
+ready as soon as it is sent, so nothing is ever waited for. Threads do not fit in: time would run
+away while they work.
 """
 
 import asyncio

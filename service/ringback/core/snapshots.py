@@ -102,10 +102,14 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class QueueSettings(msgspec.Struct, frozen=True, gc=False):
-    """What the core needs of a queue's `mediaSettings.callback`; never on the notification wire."""
+    """What the core needs of a queue's settings for callbacks; never on the notification wire."""
 
     queue_id: str
     auto_dial_seconds: int | None = None
     """`autoDialDelaySeconds` when `enableAutoDialAndEnd` is on, else None."""
     customer_first: bool = False
     """`mode` is `CustomerFirst`."""
+    alerting_timeout_seconds: int | None = None
+    """How long an agent is alerted before the offer is withdrawn."""
+    owned_hours: int | None = None
+    """How long a callback waits for the agent who owns it; None where none is owned."""

@@ -152,8 +152,8 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
     login_url: Annotated[
         str,
         _means(
-            "Instead of the region's own login host, as https://login.example.org. With api_url, for"
-            " a private gateway or the simulator.",
+            "Instead of the region's own login host, as https://login.example.org. With api_url,"
+            " for a private gateway or the simulator.",
             "an http:// or https:// address",
         ),
     ] = ""
@@ -193,7 +193,8 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
         _between(
             2,
             20,
-            "Notification channels to use at the most, of the 20 that the platform allows a client.",
+            "Notification channels to use at the most, of the 20 that the platform allows a"
+            " client.",
         ),
     ] = 20
     renew_hours: Annotated[
@@ -201,7 +202,8 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
         _between(
             0.01,
             23.5,
-            "A channel is replaced by a new one after so long; the platform ends it after 24 hours.",
+            "A channel is replaced by a new one after so long; the platform ends it after 24"
+            " hours.",
         ),
     ] = 20.0
     queues_every_seconds: Annotated[
@@ -216,8 +218,8 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
         _between(
             10,
             86_400,
-            "A channel that lives but has brought nothing for so long is suspected, and a comparison"
-            " by REST settles it.",
+            "A channel that lives but has brought nothing for so long is suspected, and a"
+            " comparison by REST settles it.",
         ),
     ] = 600.0
     timeout_seconds: Annotated[float, _between(0.1, 300, "How long one request may take.")] = 15.0

@@ -1,24 +1,47 @@
 """What else the core consumes and a recording keeps: queue settings and gaps."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from ringback.core.snapshots import QueueSettings
 from ringback.errors import FrameError, FrameFault
 from ringback.wire.tolerance import pruned
+from ringback.wire.values import Reference, WholeSeconds
 
-__all__ = ["Gap", "decode_gap", "decode_settings", "encode_gap", "encode_settings"]
+__all__ = [
+    "Gap",
+    "Queue",
+    "decode_gap",
+    "decode_settings",
+    "encode_gap",
+    "encode_settings",
+    "queue_settings",
+]
+
+WholeHours = Annotated[int, Meta(ge=0, le=100_000)]
+"""Far more than the platform's 168: safe to add to an instant."""
 
 
 class CallbackMediaSettings(msgspec.Struct, frozen=True, rename="camel"):
     """A queue's `mediaSettings.callback`, as far as it moves a deadline."""
 
     enable_auto_dial_and_end: bool | None = None
-    auto_dial_delay_seconds: int | None = None
+    auto_dial_delay_seconds: WholeSeconds | None = None
     """0 to 1200, the platform's default is 300: from the agent's connect to the automatic call."""
     mode: str | None = None
     """`AgentFirst` (default) or `CustomerFirst`."""
+    alerting_timeout_seconds: WholeSeconds | None = None
+    """How long an agent is alerted before the offer is withdrawn."""
+
+
+class AgentOwnedRouting(msgspec.Struct, frozen=True, rename="camel"):
+    """A queue's `agentOwnedRouting`: callbacks that wait for one agent."""
+
+    enable_agent_owned_callbacks: bool | None = None
+    max_owned_callback_hours: WholeHours | None = None
+    """1 to 168: how long they wait for that agent."""
 
 
 class MediaSettings(msgspec.Struct, frozen=True):
@@ -28,10 +51,13 @@ class MediaSettings(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True, rename="camel"):
-    """`GET /api/v2/routing/queues/{id}`."""
+    """`GET /api/v2/routing/queues/{id}`, and each entity of a page of them."""
 
     id: str
     media_settings: MediaSettings | None = None
+    agent_owned_routing: AgentOwnedRouting | None = None
+    name: str | None = None
+    division: Reference | None = None
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -52,30 +78,40 @@ def decode_settings(data: bytes) -> QueueSettings:
         queue = msgspec.convert(pruned(msgspec.json.decode(data)), Queue)
     except msgspec.DecodeError as error:
         raise _refused(error) from None
-    settings = queue.media_settings.callback if queue.media_settings is not None else None
-    if settings is None:
-        return QueueSettings(queue.id)
-    seconds = settings.auto_dial_delay_seconds
+    return queue_settings(queue)
+
+
+def queue_settings(queue: Queue) -> QueueSettings:
+    """Give what the core needs of a queue."""
+    media, owned = queue.media_settings, queue.agent_owned_routing
+    callback = (media and media.callback) or CallbackMediaSettings()
+    seconds = callback.auto_dial_delay_seconds
     return QueueSettings(
         queue.id,
         auto_dial_seconds=(
             (_AUTO_DIAL_SECONDS if seconds is None else seconds)
-            if settings.enable_auto_dial_and_end
+            if callback.enable_auto_dial_and_end
             else None
         ),
-        customer_first=settings.mode == "CustomerFirst",
+        customer_first=callback.mode == "CustomerFirst",
+        alerting_timeout_seconds=callback.alerting_timeout_seconds,
+        owned_hours=(
+            owned.max_owned_callback_hours if owned and owned.enable_agent_owned_callbacks else None
+        ),
     )
 
 
 def encode_settings(settings: QueueSettings) -> bytes:
     """Write settings as the queue object they could have been read from."""
-    seconds = settings.auto_dial_seconds
+    seconds, hours = settings.auto_dial_seconds, settings.owned_hours
     callback = CallbackMediaSettings(
         enable_auto_dial_and_end=seconds is not None,
         auto_dial_delay_seconds=seconds,
         mode="CustomerFirst" if settings.customer_first else "AgentFirst",
+        alerting_timeout_seconds=settings.alerting_timeout_seconds,
     )
-    return msgspec.json.encode(Queue(settings.queue_id, MediaSettings(callback)))
+    owned = None if hours is None else AgentOwnedRouting(True, hours)  # noqa: FBT003  # a field
+    return msgspec.json.encode(Queue(settings.queue_id, MediaSettings(callback), owned))
 
 
 def encode_gap(gap: Gap) -> bytes:

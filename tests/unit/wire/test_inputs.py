@@ -28,6 +28,25 @@ def test_a_queue_may_put_the_customer_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("owned", "hours"),
+    [
+        ('{"enableAgentOwnedCallbacks":true,"maxOwnedCallbackHours":48}', 48),
+        ('{"enableAgentOwnedCallbacks":false,"maxOwnedCallbackHours":48}', None),
+        ('{"maxOwnedCallbackHours":48}', None),
+        ("{}", None),
+    ],
+)
+def test_a_queue_may_let_callbacks_wait_for_an_agent(owned: str, hours: int | None) -> None:
+    queue = f'{{"id":"q1","agentOwnedRouting":{owned},"division":{{"id":"d","name":null}}}}'
+    assert decode_settings(queue.encode()) == QueueSettings("q1", owned_hours=hours)
+
+
+def test_a_queue_says_how_long_an_agent_is_alerted() -> None:
+    data = b'{"id":"q1","mediaSettings":{"callback":{"alertingTimeoutSeconds":12}}}'
+    assert decode_settings(data) == QueueSettings("q1", alerting_timeout_seconds=12)
+
+
+@pytest.mark.parametrize(
     ("data", "fault"),
     [
         (b"{", FrameFault.NOT_JSON),
@@ -44,7 +63,12 @@ def test_what_is_no_queue_is_refused(data: bytes, fault: FrameFault) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [QueueSettings("q1"), QueueSettings("q1", 40), QueueSettings("q1", 0, customer_first=True)],
+    [
+        QueueSettings("q1"),
+        QueueSettings("q1", 40),
+        QueueSettings("q1", 0, customer_first=True),
+        QueueSettings("q1", alerting_timeout_seconds=30, owned_hours=24),
+    ],
 )
 def test_settings_are_recorded_as_the_queue_they_could_be_of(settings: QueueSettings) -> None:
     assert decode_settings(encode_settings(settings)) == settings

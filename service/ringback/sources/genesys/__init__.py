@@ -1,0 +1,1 @@
+"""Follows a Genesys Cloud organisation: its notification channels, and REST beside them."""
