@@ -22,7 +22,7 @@ class End(StrEnum):
     HALF_OPEN = "half-open"
     """Nothing comes at all, and pings are not answered, though the connection stands."""
     SILENT = "silent"
-    """Something between answers the protocol's pings, but no message comes, not even a heartbeat."""
+    """The protocol's pings are answered, by something between, but not even heartbeats come."""
     UNSUBSCRIBED = "no longer subscribed"
     """The platform says that its topics go to another."""
     TOKEN_REVOKED = "token revoked"  # noqa: S105  # not a password

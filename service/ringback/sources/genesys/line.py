@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from typing import Any
 
 from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed
@@ -113,10 +114,9 @@ class Line:
         """Wait for any message that comes from now on, and provoke one; give why none came."""
         self._proof = self._connection.loop.create_future()
         broadcast([self._connection], APPLICATION_PING)
+        either: set[asyncio.Future[Any]] = {self._proof, self.ended}
         await asyncio.wait(
-            {self._proof, self.ended},
-            timeout=self._how.proof_seconds,
-            return_when=asyncio.FIRST_COMPLETED,
+            either, timeout=self._how.proof_seconds, return_when=asyncio.FIRST_COMPLETED
         )
         if self.ended.done():
             return self.ended.result()
