@@ -13,7 +13,6 @@ import structlog
 
 from ringback import __version__
 from ringback.core.events import Event
-from ringback.core.hearing import Hearing
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.errors import RecordingError, SettingsError
@@ -83,7 +82,7 @@ async def run(settings: Settings, out: TextIO) -> None:
             encoder=Encoder(settings.source.org),
             store=store,
             clock=clock,
-            hearing=Hearing(settings.source.name, clock.now()),
+            source=settings.source.name,
             quarantine=Quarantine(aside.record),
             record=None if recording is None else recording.record,
         )

@@ -68,6 +68,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     path: str
     line: int
     """From 1."""
+    sent: datetime | None = None
+    """Of a read: when the request was sent; None when the line does not say, then it is `at`."""
+    date: datetime | None = None
+    """Of a read: the platform's own clock, from the `Date` header."""
 
 
 class Store(Protocol):
@@ -160,10 +164,12 @@ class Intake(Protocol):
         `since` is the last moment at which it surely heard; `cause` a short, bounded phrase.
         """
 
-    def read(self, reading: Reading) -> int:
-        """Take the answer of a REST read; give how many callbacks it corrected.
+    def read(self, reading: Reading) -> frozenset[str]:
+        """Take the answer of a REST read.
 
-        A bad one is quarantined, never raised, and confirms nothing.
+        Gives the queues of the callbacks about which it shows something older than half a minute
+        that no frame had told, and that no gap explains. A bad one is quarantined, never raised,
+        and confirms nothing.
         """
 
     def read_failed(self, conversation_id: str) -> None:
@@ -171,6 +177,12 @@ class Intake(Protocol):
 
     def settings(self, settings: QueueSettings) -> None:
         """Take in a queue's settings."""
+
+    def follows(self, queue_ids: Collection[str]) -> None:
+        """Name the queues that are listened to from now on, none meaning whatever there is.
+
+        A callback that is in another one has strayed, and is wanted to be read now and then.
+        """
 
     def wanted(self, limit: int) -> Sequence[str]:
         """Give the conversations that are best read now, most urgent first."""

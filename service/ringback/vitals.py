@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ringback.core.clocks import Clock
 from ringback.core.legs import Verdict
 from ringback.core.lifecycle import State
-from ringback.core.tracker import TOMBSTONE
+from ringback.core.records import TOMBSTONE
 from ringback.errors import FrameFault
 from ringback.ports import Source
 from ringback.runtime.daemon import Daemon
@@ -30,7 +30,8 @@ class Vitals:
     def checks(self) -> Sequence[Check]:
         """Say how each part is."""
         complaint = self._daemon.complaint()
-        deaf = self._pipeline.hearing.deaf_since is not None
+        repair = self._pipeline.tracker.repair
+        deaf = not repair.ledger.hears_all(self._pipeline.source)
         return (
             _check("restored", bad=not self._daemon.restored, reason="still reading the store"),
             _check("progress", bad=complaint is not None, reason=complaint),
@@ -112,7 +113,7 @@ class Vitals:
         yield _gauge(
             "source_connected",
             "1 while the source hears.",
-            pipeline.hearing.deaf_since is None,
+            tracker.repair.ledger.hears_all(pipeline.source),
             source=self._source.name,
         )
         yield _gauge(

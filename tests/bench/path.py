@@ -22,7 +22,6 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bench import frames
 from bench.result import Figure
-from ringback.core.hearing import Hearing
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.runtime.clock import SystemClock
@@ -81,7 +80,7 @@ async def whole(url: str, folder: Path) -> float:
         encoder=Encoder("bench"),
         store=store,
         clock=clock,
-        hearing=Hearing("bench", clock.now()),
+        source="bench",
         quarantine=Quarantine(lambda _at, _frame: None),
     )
     source = WebsocketSource(

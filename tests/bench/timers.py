@@ -11,7 +11,6 @@ from random import Random
 
 from bench import frames
 from bench.result import Figure
-from ringback.core.hearing import Hearing
 from ringback.core.policy import Policy
 from ringback.core.tracker import Change, Tracker
 from ringback.runtime.clock import SystemClock
@@ -71,7 +70,7 @@ async def lateness() -> list[float]:
         encoder=Encoder("bench"),
         store=MemoryStore(timedelta(seconds=5)),
         clock=clock,
-        hearing=Hearing("bench", begin),
+        source="bench",
         quarantine=Quarantine(lambda _at, _frame: None),
     )
     loop = asyncio.get_running_loop()

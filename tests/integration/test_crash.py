@@ -16,8 +16,8 @@ import pytest
 
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.records import Conversation, Tombstone, pack
-from ringback.core.tracker import TOMBSTONE, Tracker
+from ringback.core.records import TOMBSTONE, Conversation, Tombstone, pack
+from ringback.core.tracker import Tracker
 from ringback.ports import Batch, Row
 from ringback.runtime.clock import SystemClock
 from ringback.simulator.centre import ContactCentre

@@ -13,9 +13,33 @@ from websockets.http11 import Request, Response
 
 from ringback.sources.socket import Cause
 from ringback.sources.websocket import WebsocketSource
-from support.ears import SOON, Ears, eventually
+from support.intake import Ears
 
 LIMIT = 10_000
+SOON = 10.0
+"""Seconds after which a test gives up; none waits for so long when all is well."""
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON):
+        while not holds():  # noqa: ASYNC110  # what is looked at knows no events
+            await asyncio.sleep(0.001)
+
+
+class Listening(Ears):
+    """An intake that can be full, and lets tests wait for what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def room(self) -> None:
+        await self.open.wait()
+
+    async def until(self, count: int) -> list[object]:
+        await eventually(lambda: len(self.heard) >= count)
+        return self.heard
 
 
 def source(port: int, *, watchdog: float = 30, **more: float) -> WebsocketSource:
@@ -32,8 +56,8 @@ def source(port: int, *, watchdog: float = 30, **more: float) -> WebsocketSource
 
 
 @asynccontextmanager
-async def listening(source: WebsocketSource) -> AsyncIterator[Ears]:
-    ears = Ears()
+async def listening(source: WebsocketSource) -> AsyncIterator[Listening]:
+    ears = Listening()
     task = asyncio.create_task(source.run(ears))
     try:
         yield ears

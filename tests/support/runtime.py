@@ -1,18 +1,17 @@
 """Parts of a daemon for tests in virtual time: a clock that follows the loop, and what it fills."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from ringback.core.hearing import Hearing
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Entry, Intake, Store
-from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.pipeline import Pipeline, Recorder
 from ringback.stores.memory import MemoryStore
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
@@ -136,7 +135,7 @@ def make_pipeline(
     clock: Clock,
     *,
     policy: Policy | None = None,
-    record: Callable[[datetime, bytes | str, str], None] | None = None,
+    record: Recorder | None = None,
     quarantine: LostFrames | None = None,
 ) -> Pipeline:
     """Join a pipeline of new parts."""
@@ -146,7 +145,7 @@ def make_pipeline(
         encoder=Encoder("acme"),
         store=store,
         clock=clock,
-        hearing=Hearing("main", clock.now()),
+        source="main",
         quarantine=quarantine or LostFrames(),
         record=record,
     )

@@ -119,6 +119,67 @@ def test_refused_with_path_value_and_what_is_allowed(
     assert words in error.problem
 
 
+CLIENT = '[genesys]\nclient_id = "c-1"\nclient_secret = "canary"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ('[source]\nkind = "genesys"\n', "genesys.client_id", "with the grant type Client Cred"),
+        ('[genesys]\nclient_id = "c-1"\n', "genesys.client_secret", "CLIENT_SECRET_FILE names"),
+        (CLIENT, "genesys.region", "needs a region, as eu_central_1 or mypurecloud.de; or else"),
+        (CLIENT + 'api_url = "https://a.b"\n', "genesys.region", "both genesys.login_url and"),
+        (CLIENT.replace("canary", "canary\\n"), "genesys.client_secret", "copy it anew"),
+        (CLIENT.replace("c-1", "c 1"), "genesys.client_id", "holds spaces or line ends"),
+        (
+            CLIENT + 'region = "eu_west_1"\napi_url = "http://example.org"\n',
+            "genesys.api_url",
+            "http:// to example.org would send the secret in clear",
+        ),
+        (
+            CLIENT + 'region = "eu_west_1"\nlogin_url = "login.example.org"\n',
+            "genesys.login_url",
+            "is no http:// or https:// address",
+        ),
+        (
+            CLIENT + 'region = "eu_west_1"\nlogin_url = "https://me:canary@example.org"\n',
+            "genesys.login_url",
+            "without user, query or fragment",
+        ),
+        (CLIENT + 'region = "x"\napi_url = "https://[canary"\n', "genesys.api_url", "no address"),
+        (CLIENT + "most_channels = 21\n", "genesys.most_channels", "from 2 to 20"),
+    ],
+)
+def test_what_genesys_cloud_needs_is_asked_for(
+    tmp_path: Path, text: str, path: str, words: str
+) -> None:
+    error = refusal(tmp_path, text)
+    assert error.path == path
+    assert words in error.problem
+    assert "canary" not in str(error)
+
+
+def test_three_settings_are_enough_to_mean_genesys_cloud(tmp_path: Path) -> None:
+    three = {
+        "RINGBACK_GENESYS__REGION": "eu_central_1",
+        "RINGBACK_GENESYS__CLIENT_ID": "c-1",
+        "RINGBACK_GENESYS__CLIENT_SECRET": "canary",
+    }
+    settings = load(None, three)
+    assert settings.source.kind == "genesys"
+    assert settings.genesys.client_secret.reveal() == "canary"
+    assert load(None, three | {"RINGBACK_SOURCE__KIND": "simulator"}).source.kind == "simulator"
+    path = written(tmp_path, '[source]\nkind = "recording"\npath = "day.jsonl"\n')
+    assert load(path, three).source.kind == "recording"
+    assert load(None, {"RINGBACK_GENESYS__REGION": "eu_central_1"}).source.kind == "simulator"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:1", "https://a.b/c"])
+def test_hosts_may_be_given_instead_of_a_region(tmp_path: Path, url: str) -> None:
+    path = written(tmp_path, f'{CLIENT}login_url = "{url}"\napi_url = "{url}"\n')
+    assert load(path, {}).genesys.api_url == url
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
 def test_loopback_hosts_are_allowed(host: str) -> None:
     assert load(None, {"RINGBACK_WEB__HOST": host}).web.host == host

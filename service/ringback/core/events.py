@@ -122,6 +122,12 @@ class SourceData(
     cause: str | UnsetType = UNSET
     blind_from: Time | UnsetType = UNSET
     blind_until: Time | UnsetType = UNSET
+    topics: list[str] | UnsetType = UNSET
+    """On gaps: what was not heard, at most 100 of them; unset when it was all of the source."""
+    topic_count: int | UnsetType = UNSET
+    """How many those are in all."""
+    touched: int | UnsetType = UNSET
+    """On `gap_closed`: callbacks that are unverified by it."""
     observed_time: Time
 
 

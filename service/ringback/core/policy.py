@@ -23,3 +23,7 @@ class Policy(msgspec.Struct, frozen=True):
     """How long the records of an ended conversation are kept."""
     keep_tombstone: timedelta = timedelta(days=35)
     """How much longer its tombstone is: a callback can be scheduled 30 days ahead."""
+    unverified_patience: timedelta = timedelta(seconds=60)
+    """How long a callback may be unverified before that is told: a blip makes no storm."""
+    unconfirmed: timedelta = timedelta(minutes=15)
+    """A live callback that nothing has confirmed for so long is read, if that can be done."""

@@ -14,6 +14,7 @@ from ringback.core.legs import Leg
 from ringback.core.lifecycle import State
 
 __all__ = [
+    "TOMBSTONE",
     "Alarm",
     "AutoDial",
     "Callback",
@@ -23,6 +24,9 @@ __all__ = [
     "stage_of",
     "unpack",
 ]
+
+TOMBSTONE = "tombstone"
+"""The stage of a conversation of which only the tombstone is left."""
 
 
 class AutoDial(msgspec.Struct, array_like=True, gc=False):
@@ -96,6 +100,8 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
 
     On the `.callbacks` topics they are invisible; what is not seen there proves nothing.
     """
+    unverified: bool = False
+    """Whether it was told that a gap has touched it, and nothing has confirmed it since."""
 
     def id_in(self, conversation_id: str) -> str:
         """Give the callback's id: the conversation's for the first, `<id>.<ordinal>` afterwards."""

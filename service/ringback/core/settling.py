@@ -47,9 +47,19 @@ class Settling:
         self._settings = settings
 
     def settle(
-        self, conversation: Conversation, callback: Callback, now: datetime, cause: Cause
+        self,
+        conversation: Conversation,
+        callback: Callback,
+        now: datetime,
+        cause: Cause,
+        *,
+        confirmed: bool = False,
     ) -> list[Event]:
-        """Move a callback to where its legs and fired timers put it, and tell it."""
+        """Move a callback to where its legs and fired timers put it, and tell it.
+
+        `confirmed` means that it is as it should be, whatever a gap has hidden. Any event of a
+        callback then says so; `verified` is told where there is no other.
+        """
         cast = Cast(callback)
         armed = self._arm(cast)
         events = self._follow(conversation, cast, now, cause)
@@ -58,6 +68,11 @@ class Settling:
             if reasons:
                 effect = Instant(now, Clock.OBSERVER)
                 events = [self._tell(conversation, cast, now, cause, effect, reasons=reasons)]
+        if confirmed and callback.unverified:
+            callback.unverified = False
+            if not events:
+                effect = Instant(now, Clock.OBSERVER)
+                events = [self._tell(conversation, cast, now, cause, effect, kind="verified")]
         return events + self._resolve(conversation, cast, now)
 
     def fire(self, conversation: Conversation, callback: Callback, now: datetime) -> list[Event]:
@@ -82,6 +97,17 @@ class Settling:
         for rule in RULES:
             events += self._alarm(rule, conversation, cast, now)
         return events
+
+    def doubt(
+        self, conversation: Conversation, callback: Callback, now: datetime, at: datetime
+    ) -> list[Event]:
+        """Tell, once, that a gap has touched a callback and nothing has confirmed it until `at`."""
+        if callback.unverified:
+            return []
+        callback.unverified = True
+        effect = Instant(at, Clock.OBSERVER)
+        cast = Cast(callback)
+        return [self._tell(conversation, cast, now, "timer", effect, kind="unverified")]
 
     def wake_at(self, callback: Callback, now: datetime) -> datetime | None:
         """When `fire` next has something to do, on the daemon's clock."""

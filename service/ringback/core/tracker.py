@@ -6,7 +6,7 @@ reads a clock or fails on what the platform sends.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,19 +14,31 @@ import msgspec
 from ringback.core.clocks import Clock, Skews
 from ringback.core.deadlines import Deadlines
 from ringback.core.derivation import Cast, current_queue, state_of
+from ringback.core.doubts import How
+from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
+from ringback.core.gaps import is_ledger
 from ringback.core.joining import Joining
 from ringback.core.legs import Phase, Verdict, merge, phase_shown
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.records import Callback, Conversation, Tombstone, pack, stage_of, unpack
+from ringback.core.records import (
+    TOMBSTONE,
+    Callback,
+    Conversation,
+    Tombstone,
+    pack,
+    stage_of,
+    unpack,
+)
+from ringback.core.repair import Repair
 from ringback.core.settling import Settling
 from ringback.core.snapshots import Medium, QueueSettings, Role, Sighting, Snapshot
+from ringback.core.surveys import Place, Survey, agrees, contradicts, outline
 from ringback.core.telling import Cause
 
 __all__ = ["Change", "Tracker"]
 
-TOMBSTONE = "tombstone"
 _WITH_AGENT = frozenset({State.CONNECTED, State.AUTO_DIALING, State.HELD})
 """Stages in which an automatic call can still be armed."""
 AFTER_END = timedelta(seconds=5)
@@ -36,9 +48,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """What one input did to one conversation: its new at-rest form, and what to tell."""
+    """What one input did to one row: its new at-rest form, and what to tell."""
 
     conversation_id: str
+    """Or the key of a row of the gap ledger."""
     state: bytes | None
     """Packed; None when it is forgotten."""
     wake_at: int | None
@@ -46,27 +59,20 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     events: list[Event]
 
 
-class _Entry(msgspec.Struct, gc=False):
-    """One conversation in memory."""
-
-    state: bytes
-    wake_at: int | None
-    heard_at: datetime
-    """Of the latest frame; a REST read sent before it is outdated. Not worth a write of its own."""
-
-
 class Tracker:
     """Every conversation that holds callbacks, and what is to become of it."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._deadlines = Deadlines(self._wake_of)
         self._settings: dict[str, QueueSettings] = {}
         self._with_agent: set[str] = set()
         """Conversations in which an agent has accepted: queue settings may arm these."""
         self.skews = Skews()
         self._settling = Settling(policy, self.skews, self._settings)
+        self.repair = Repair(self._entries, policy)
+        """Gaps, what they have touched, and what to read for it."""
         self.stages: Counter[str] = Counter()
         """Conversations by the state of their latest open callback."""
         self.dropped: Counter[str] = Counter()
@@ -89,7 +95,10 @@ class Tracker:
         """Take over what was committed, part by part, before anything is observed."""
         armed = []
         for conversation_id, state, wake_at in rows:
-            self._entries[conversation_id] = _Entry(state, wake_at, now)
+            if is_ledger(conversation_id):
+                self.repair.ledger.restore(conversation_id, state)
+                continue
+            self._entries[conversation_id] = Entry(state, wake_at, now)
             stage = stage_of(state)
             self.stages[stage] += 1
             if stage in _WITH_AGENT:
@@ -113,7 +122,8 @@ class Tracker:
             if snapshot.read_at is None:
                 entry.heard_at = heard_at = now
         changed, events = self._take_in(conversation, snapshot, now, heard_at)
-        if not changed:
+        confirmed = self._confirm(conversation, entry, snapshot.read_at, now)
+        if not (changed or confirmed):
             return None
         if entry is None and self._over_long_ago(conversation, now):
             self.dropped["ended_before_retention"] += 1
@@ -122,11 +132,36 @@ class Tracker:
         cause: Cause = "notification" if snapshot.read_at is None else "reconcile"
         for callback in conversation.callbacks:
             if callback.open:
-                events += self._settling.settle(conversation, callback, now, cause)
+                events += self._settling.settle(
+                    conversation, callback, now, cause, confirmed=confirmed
+                )
         over = all(not callback.open for callback in conversation.callbacks)
         conversation.forget_at = now + self._policy.keep_ended if over else None
         conversation.confirmed_at = now
         return self._keep(conversation, entry, heard_at, now, events)
+
+    def _confirm(
+        self,
+        conversation: Conversation,
+        entry: Entry | None,
+        read_at: datetime | None,
+        now: datetime,
+    ) -> bool:
+        """Note that a conversation is known anew; whether that ends a doubt that was told."""
+        if entry is None:
+            self.repair.wants.satisfied(conversation.id)
+            return False
+        how: How = "notification" if read_at is None else "read"
+        return self._end_doubt(conversation, entry, read_at or now, how, now)
+
+    def _end_doubt(
+        self, conversation: Conversation, entry: Entry, as_of: datetime, how: How, now: datetime
+    ) -> bool:
+        key = conversation.id
+        self.repair.confirm(key, entry, as_of, how, now)
+        return any(one.unverified for one in conversation.callbacks) and (
+            key not in self.repair.doubts
+        )
 
     def _take_in(
         self, conversation: Conversation, snapshot: Snapshot, now: datetime, heard_at: datetime
@@ -216,17 +251,67 @@ class Tracker:
                 changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
         return changes
 
+    def survey(self, survey: Survey, now: datetime) -> list[Change]:
+        """Compare a page of a bulk read. What agrees is confirmed, what differs is wanted."""
+        changes: list[Change] = []
+        for place, as_of in _places(survey, now):
+            entry = self._entries.get(place.conversation_id)
+            if entry is None:
+                if self.repair.listened_to(place.queue_id):
+                    self.repair.wants.unknown(place.conversation_id)
+                continue
+            if entry.confirmed_at > as_of:
+                continue  # what is known is newer
+            conversation = unpack(entry.state)
+            callback = next((one for one in reversed(conversation.callbacks) if one.open), None)
+            if callback is None or contradicts(callback, place):
+                self.repair.wants.contradicted(place.conversation_id)
+            elif agrees(callback, place) and self._end_doubt(
+                conversation, entry, as_of, "survey", now
+            ):
+                events = [
+                    event
+                    for one in conversation.callbacks
+                    if one.open
+                    for event in self._settling.settle(
+                        conversation, one, now, "reconcile", confirmed=True
+                    )
+                ]
+                changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
+        return changes
+
+    def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Change]:
+        """A source hears these topics, none meaning all."""
+        return self._ledger_changes(self.repair.connected(source, topics, now))
+
+    def disconnected(
+        self, source: str, cause: str, since: datetime, topics: Collection[str], now: datetime
+    ) -> list[Change]:
+        """A source is blind for these topics, none meaning all, since then."""
+        return self._ledger_changes(self.repair.disconnected(source, cause, since, topics, now))
+
+    def alive(self, source: str, now: datetime) -> list[Change]:
+        """Note that a source hears, for a restart to know when it ceased to."""
+        self.repair.ledger.alive(source, now)
+        return self._ledger_changes([])
+
     def next_deadline(self) -> datetime | None:
         """When `fire_due` next has something to do, on the daemon's clock."""
         at = self._deadlines.earliest()
-        return None if at is None else _EPOCH + at * _MILLISECOND
+        repair = self.repair.next_deadline()
+        if at is None:
+            return repair
+        wake = _EPOCH + at * _MILLISECOND
+        return wake if repair is None else min(wake, repair)
 
     def fire_due(self, now: datetime, limit: int = 500) -> list[Change]:
         """Fire what is due, earliest first, for at most `limit` conversations.
 
         Call it again until it gives nothing. What is found late is done, and marked.
         """
-        changes = []
+        changes = self._ledger_changes([]) + self._tell_doubts(now, limit)
+        if len(changes) >= limit:
+            return changes
         for conversation_id in self._deadlines.due(_milliseconds(now)):
             entry = self._entries[conversation_id]
             entry.wake_at = None
@@ -242,10 +327,32 @@ class Tracker:
                 break
         return changes
 
+    def _ledger_changes(self, events: list[Event]) -> list[Change]:
+        """Give the ledger's rows that have changed, the events with the first of them."""
+        changes = []
+        for key, packed in self.repair.unsaved().items():
+            changes.append(Change(key, packed, None, events))
+            events = []
+        return changes
+
+    def _tell_doubts(self, now: datetime, limit: int) -> list[Change]:
+        changes = []
+        for conversation_id, at in self.repair.doubts.due(now, limit):
+            entry = self._entries[conversation_id]
+            conversation = unpack(entry.state)
+            events = [
+                event
+                for callback in conversation.callbacks
+                if callback.open
+                for event in self._settling.doubt(conversation, callback, now, at)
+            ]
+            changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
+        return changes
+
     def _keep(
         self,
         conversation: Conversation,
-        entry: _Entry | None,
+        entry: Entry | None,
         heard_at: datetime,
         now: datetime,
         events: list[Event],
@@ -257,6 +364,7 @@ class Tracker:
         tombstone = conversation.tombstone
         if not conversation.callbacks and (tombstone is None or tombstone.until <= now):
             del self._entries[key]
+            self.repair.drop(key, now)
             self._deadlines.move(key, before, None)
             return Change(key, None, None, events)
         conversation.stage = _stage(conversation)
@@ -264,12 +372,14 @@ class Tracker:
         wake = self._wake(conversation, now)
         wake_at = None if wake is None else _milliseconds(wake, up=True)
         state = pack(conversation)
+        queue_id = conversation.callbacks[-1].queue_id if conversation.callbacks else None
         if entry is None:
-            self._entries[key] = _Entry(state, wake_at, heard_at)
+            self._entries[key] = Entry(state, wake_at, heard_at, heard_at, queue_id)
         else:
             entry.state = state
             entry.wake_at = wake_at
             entry.heard_at = heard_at
+            entry.queue_id = queue_id
         self._deadlines.move(key, before, wake_at)
         return Change(key, state, wake_at, events)
 
@@ -310,6 +420,17 @@ class Tracker:
     def _wake_of(self, key: str) -> int | None:
         entry = self._entries.get(key)
         return None if entry is None else entry.wake_at
+
+
+def _places(survey: Survey, now: datetime) -> Iterator[tuple[Place, datetime]]:
+    """Give where each conversation of a survey is, and as of when."""
+    as_of = survey.as_of or NEVER
+    for place in survey.places:
+        yield place, as_of
+    for picture in survey.pictures:
+        shown = outline(picture, now)
+        if shown is not None:
+            yield shown, as_of
 
 
 def _stage(conversation: Conversation) -> str:

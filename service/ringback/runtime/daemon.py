@@ -19,6 +19,8 @@ __all__ = ["Budgets", "Daemon"]
 
 PRUNE_EVERY = 60.0
 """Seconds between two looks for journal entries that are past their retention."""
+ALIVE_EVERY = 5.0
+"""Seconds between two notes that the source hears. A kill makes its gap longer by that at most."""
 STALLED = 30.0
 """Seconds that a commit may take before the watchdog is no longer fed."""
 
@@ -107,6 +109,7 @@ class Daemon:
                 )
                 await asyncio.sleep(0)
         self._pipeline.position = await self._store.position()
+        self._pipeline.resume()
         self.restored = True
         log.info("restored", conversations=len(tracker), position=self._pipeline.position)
 
@@ -117,6 +120,7 @@ class Daemon:
             self._tasks.start(f"sink {name}", read_forever(name, sink, self._store, self._pipeline))
         self._tasks.start("prune", self._prune_forever())
         self._tasks.start("watchdog", feed_forever(self.complaint))
+        self._tasks.start("alive", self._stay_alive())
         self._tasks.start("source", self._listen())
 
     async def _follow(self, wished: asyncio.Event) -> None:
@@ -138,6 +142,11 @@ class Daemon:
         log.info("source_ended", source=self._source.name)
         await asyncio.Event().wait()
 
+    async def _stay_alive(self) -> None:
+        while True:
+            await asyncio.sleep(ALIVE_EVERY)
+            self._pipeline.alive()
+
     async def _prune_forever(self) -> None:
         while True:
             removed = await self._store.prune(self._pipeline.clock.now())
@@ -150,7 +159,7 @@ class Daemon:
         Gives what went wrong with what was heard; whatever was not told is told after a restart.
         """
         budgets = self._budgets
-        await self._end(["source", "wake-up", "prune"], budgets.intake)
+        await self._end(["source", "alive", "wake-up", "prune"], budgets.intake)
         undrained = None
         if self.restored:
             undrained = await self._within("drain", self._drain(), budgets.drain)

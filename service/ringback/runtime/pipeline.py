@@ -7,22 +7,24 @@ a committed position is ever shown to readers.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
+from msgspec import UNSET
 
-from ringback.core.events import Event
-from ringback.core.hearing import Hearing
+from ringback.core.clocks import Clock as PlatformClock
+from ringback.core.events import CallbackData, rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.errors import FrameError
-from ringback.ports import Batch, Clock, Row, Store
+from ringback.ports import Batch, Clock, Reading, Row, Store
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import Gap, encode_gap, encode_settings
+from ringback.wire.surveys import decode_survey
 
 __all__ = ["Pipeline", "Quarantine"]
 
@@ -32,6 +34,9 @@ GROUP = 500
 """Changes committed together at the most, unless more came while the last commit ran."""
 LINGER = 0.005
 """Seconds that a batch waits for company."""
+RESTART = "restart"
+IN_FLIGHT = timedelta(seconds=30)
+"""A move that a read shows and that is younger may still be told by a frame."""
 ROOM = 4 * GROUP
 """Uncommitted changes at which sources are asked to wait."""
 
@@ -41,6 +46,15 @@ class Quarantine(Protocol):
 
     def put(self, frame: bytes | str, error: FrameError, now: datetime) -> None:
         """Keep a bad frame, within bounds, with its reason."""
+
+
+class Recorder(Protocol):
+    """Where all that the core consumes is kept, for replays."""
+
+    def __call__(
+        self, at: datetime, frame: bytes | str, kind: str, reading: Reading | None = None, /
+    ) -> None:
+        """Keep one record; never raises."""
 
 
 class Pipeline:
@@ -54,14 +68,16 @@ class Pipeline:
         encoder: Encoder,
         store: Store,
         clock: Clock,
-        hearing: Hearing,
+        source: str,
         quarantine: Quarantine,
-        record: Callable[[datetime, bytes | str, str], None] | None = None,
+        record: Recorder | None = None,
     ) -> None:
         self.tracker = tracker
         self.decoder = decoder
         self.clock = clock
-        self.hearing = hearing
+        self.source = source
+        """The name of the source whose intake this is."""
+        self._started_at = clock.now()
         self._encode = encoder.encode
         self._store = store
         self._quarantine = quarantine
@@ -83,6 +99,8 @@ class Pipeline:
         """Set when something became due earlier than the wake-up is armed for."""
         self.frames: Counter[str] = Counter()
         """Frames by what they were."""
+        self.corrections = 0
+        """Single reads that have shown lost frames although no gap was known."""
         self.commits = 0
         self.pending_since: float | None = None
         """Since when a commit is under way, on the loop's clock."""
@@ -115,29 +133,81 @@ class Pipeline:
         else:
             self.frames[type(decoded).__name__.lower()] += 1
 
-    def connected(self) -> None:
+    def connected(self, topics: Collection[str] = ()) -> None:
         """Note that the source hears."""
         now = self.clock.now()
-        self._keep_gap(now, Gap(self.hearing.source, "connected"))
-        log.info("source_hears", source=self.hearing.source)
-        self.tell(self.hearing.connected(now))
+        self._keep_gap(now, Gap(self.source, "connected", topics=list(topics)))
+        log.info("source_hears", source=self.source, topics=len(topics) or "all")
+        self._take_all(self.tracker.connected(self.source, topics, now))
 
-    def disconnected(self, cause: str) -> None:
+    def disconnected(
+        self, cause: str, since: datetime | None = None, topics: Collection[str] = ()
+    ) -> None:
         """Note that the source is blind."""
         now = self.clock.now()
-        self._keep_gap(now, Gap(self.hearing.source, "disconnected", cause))
-        log.warning("source_blind", source=self.hearing.source, cause=cause)
-        self.tell(self.hearing.disconnected(cause, now))
+        if since is None:
+            ledger = self.tracker.repair.ledger
+            since = now if ledger.ever_heard(self.source) else self._started_at
+        self._keep_gap(now, Gap(self.source, "disconnected", cause, since, list(topics)))
+        log.warning(
+            "source_blind",
+            source=self.source,
+            cause=cause,
+            topics=len(topics) or "all",
+            since=rfc3339(since),
+        )
+        self._take_all(self.tracker.disconnected(self.source, cause, since, topics, now))
 
-    # What the rest of the runtime calls
+    def read(self, reading: Reading) -> frozenset[str]:
+        """Take the answer of a REST read; give the queues of which frames must have been lost."""
+        now = self.clock.now()
+        calm = not self.tracker.repair.doubts
+        if self._record is not None:
+            self._record(now, reading.body, "read", reading)
+        try:
+            changes = take_reading(self.tracker, self.decoder, reading, now)
+        except FrameError as error:
+            self.frames[error.fault] += 1
+            self._quarantine.put(reading.body, error, now)
+            return frozenset()
+        self.frames["read"] += 1
+        self._take_all(changes)
+        if not calm:
+            return frozenset()
+        missed = frozenset(queue for change in changes for queue in _missed(change, reading))
+        self.corrections += bool(missed)
+        return missed
+
+    def read_failed(self, conversation_id: str) -> None:
+        """Note that a wanted read failed."""
+        self.tracker.repair.wants.failed(conversation_id, self.clock.now())
+
+    def wanted(self, limit: int) -> Sequence[str]:
+        """Give the conversations that are best read now."""
+        return self.tracker.repair.wants.most_urgent(limit, self.clock.now())
+
+    def follows(self, queue_ids: Collection[str]) -> None:
+        """Note which queues are listened to."""
+        self.tracker.repair.follows(self.source, queue_ids)
 
     def settings(self, settings: QueueSettings) -> None:
         """Take in a queue's settings."""
         now = self.clock.now()
         if self._record is not None:
             self._record(now, encode_settings(settings), "settings")
-        for change in self.tracker.observe_settings(settings, now):
-            self.take(change)
+        self._take_all(self.tracker.observe_settings(settings, now))
+
+    # What the rest of the runtime calls
+
+    def resume(self) -> None:
+        """Begin after a restart: what the source has missed since it last heard is a gap."""
+        heard_until = self.tracker.repair.ledger.heard_until(self.source)
+        if heard_until is not None or len(self.tracker):
+            self.disconnected(RESTART, heard_until)
+
+    def alive(self) -> None:
+        """Note that the source hears, so that a restart knows when it ceased to."""
+        self._take_all(self.tracker.alive(self.source, self.clock.now()))
 
     def take(self, change: Change | None) -> None:
         """Gather a change for the next commit."""
@@ -153,11 +223,6 @@ class Pipeline:
         ):
             self.waking_at = change.wake_at
             self.rearm.set()
-        self._gather()
-
-    def tell(self, events: Iterable[Event]) -> None:
-        """Gather events that belong to no conversation."""
-        self._batch.events.extend(map(self._encode, events))
         self._gather()
 
     async def note_told(self, reader: str, position: int) -> None:
@@ -213,6 +278,11 @@ class Pipeline:
     def _gathering(self) -> int:
         return len(self._batch.rows) + len(self._batch.events)
 
+    def _take_all(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            self.take(change)
+        self.rearm.set()
+
     def _keep_gap(self, now: datetime, gap: Gap) -> None:
         if self._record is not None:
             self._record(now, encode_gap(gap), "gap")
@@ -229,3 +299,36 @@ class Pipeline:
 
 def _empty() -> Batch:
     return Batch({}, [], {})
+
+
+def take_reading(
+    tracker: Tracker, decoder: Decoder, reading: Reading, now: datetime
+) -> list[Change]:
+    """Let a tracker take in one REST answer: a conversation, or a page of many.
+
+    Raises `FrameError`.
+    """
+    if reading.date is not None:
+        tracker.skews.notice(PlatformClock.CLOUD, reading.date, now)
+    survey = decode_survey(reading.body, reading.sent_at)
+    if survey is not None:
+        return tracker.survey(survey, now)
+    decoded = decoder.decode(reading.body, reading.sent_at)
+    if not isinstance(decoded, Snapshot):
+        return []
+    change = tracker.observe(decoded, now)
+    return [] if change is None else [change]
+
+
+def _missed(change: Change, reading: Reading) -> Iterator[str]:
+    """Give the queues of moves that a read shows, though frames should have shown them long ago."""
+    limit = rfc3339(reading.sent_at - IN_FLIGHT)
+    for event in change.events:
+        data = event.data
+        if (
+            isinstance(data, CallbackData)
+            and data.previous_state is not UNSET
+            and event.time < limit
+            and data.queue_id is not UNSET
+        ):
+            yield data.queue_id

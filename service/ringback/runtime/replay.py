@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ringback.core.events import Event
-from ringback.core.hearing import Hearing
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.errors import FrameError, RecordingError
-from ringback.ports import Record
+from ringback.ports import Reading, Record
+from ringback.runtime.pipeline import take_reading
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import decode_gap, decode_settings
 
@@ -30,7 +30,6 @@ class Replay:
         self._decoder = decoder
         self._emit = emit
         self._complain = complain
-        self._hearings: dict[str, Hearing] = {}
         self._reached: datetime | None = None
         self.counts: Counter[str] = Counter()
         """What was seen: `records`, `events`, `skipped`, and snapshots, system frames and so on."""
@@ -67,12 +66,14 @@ class Replay:
         try:
             match record.kind:
                 case "frame":
-                    self._frame(record, now, None)
+                    self._frame(record, now)
                 case "read":
-                    self._frame(record, now, record.at)
+                    reading = Reading(record.frame, record.sent or record.at, record.date)
+                    self.counts["read"] += 1
+                    self._take_all(take_reading(self.tracker, self._decoder, reading, now))
                 case "settings":
-                    for change in self.tracker.observe_settings(decode_settings(record.frame), now):
-                        self._take(change)
+                    settings = decode_settings(record.frame)
+                    self._take_all(self.tracker.observe_settings(settings, now))
                 case "gap":
                     self._gap(record, now)
                 case "operator":
@@ -80,24 +81,25 @@ class Replay:
         except FrameError as error:
             self._skip(RecordingError(record.path, record.line, str(error)))
 
-    def _frame(self, record: Record, now: datetime, read_at: datetime | None) -> None:
-        decoded = self._decoder.decode(record.frame, read_at)
+    def _frame(self, record: Record, now: datetime) -> None:
+        decoded = self._decoder.decode(record.frame)
         self.counts[type(decoded).__name__.lower()] += 1
         if isinstance(decoded, Snapshot):
             self._take(self.tracker.observe(decoded, now))
 
     def _gap(self, record: Record, now: datetime) -> None:
         gap = decode_gap(record.frame)
-        hearing = self._hearings.get(gap.source)
-        if hearing is None:
-            hearing = self._hearings[gap.source] = Hearing(gap.source, now)
-        events = (
-            hearing.connected(now)
-            if gap.state == "connected"
-            else hearing.disconnected(gap.cause, now)
-        )
-        for event in events:
-            self._tell(event)
+        if gap.state == "connected":
+            changes = self.tracker.connected(gap.source, gap.topics, now)
+        else:
+            changes = self.tracker.disconnected(
+                gap.source, gap.cause, gap.since or now, gap.topics, now
+            )
+        self._take_all(changes)
+
+    def _take_all(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            self._take(change)
 
     def _take(self, change: Change | None) -> None:
         if change is not None:

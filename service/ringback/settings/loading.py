@@ -6,7 +6,6 @@ What the command line gives goes on top of both, and is checked alike.
 """
 
 import difflib
-import ipaddress
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ import msgspec
 
 from ringback.errors import SettingsError
 from ringback.settings.options import Option, options, section_types
+from ringback.settings.platform import check_platform, loopback
 from ringback.settings.schema import Secret, Settings
 
 __all__ = ["load"]
@@ -33,12 +33,15 @@ def load(
 
     `arguments` are by dotted path, as in `simulator.seed` for --seed; None stands for not given.
     Raises `SettingsError` with the option's dotted path, what was found (never a secret) and what
-    is allowed. Relative paths inside settings are left as they are.
+    is allowed. Relative paths inside settings are left as they are. Who gives a client of Genesys
+    Cloud and no source.kind means that one.
     """
     known = {option.path: option for option in options()}
     values = _from_file(path, known) if path else {}
     values |= _from_environment(environ, known)
     values |= _from_arguments(arguments or {}, known)
+    if values.get("genesys.client_id"):
+        values.setdefault("source.kind", "genesys")
     sections: dict[str, dict[str, Any]] = {}
     for option in known.values():
         if option.path in values:
@@ -137,6 +140,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("source.url", "source.kind websocket needs a ws:// or wss:// address")
     if source.kind == "recording" and not source.path:
         raise SettingsError("source.path", "source.kind recording needs the file to read")
+    if source.kind == "genesys":
+        check_platform(settings.genesys)
     if source.reconnect_first_seconds > source.reconnect_most_seconds:
         raise SettingsError(
             "source.reconnect_first_seconds",
@@ -148,21 +153,12 @@ def _check(settings: Settings) -> None:
     key = settings.privacy.hash_key
     if key and len(key.reveal()) < SHORTEST_HASH_KEY:
         raise SettingsError("privacy.hash_key", f"is shorter than {SHORTEST_HASH_KEY} characters")
-    if not _loopback(web.host):
+    if not loopback(web.host):
         raise SettingsError(
             "web.host",
             f"{web.host!r} can be reached from other machines, and this version cannot ask them"
             " for a token; allowed: 127.0.0.1, ::1 or localhost, behind a proxy that can",
         )
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refused(value: object, option: Option) -> str:

@@ -73,7 +73,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["simulator", "websocket", "genesys", "recording"],
         _means(
             "The contact centre inside the process, any websocket that sends one frame a "
-            "message, a Genesys Cloud organisation, or recorded frames."
+            "message, a Genesys Cloud organisation, or recorded frames. If no kind is given and"
+            " genesys.client_id is, the kind is genesys."
         ),
     ] = "simulator"
     name: Annotated[
@@ -133,7 +134,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The organisation to follow, for source kind genesys."""
+    """The organisation to follow, for source kind genesys: region, client_id and client_secret."""
 
     region: Annotated[
         str,

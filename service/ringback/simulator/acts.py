@@ -72,8 +72,14 @@ def come_due(world: World, callback: Callback) -> Script:
 
 def be_released(world: World, callback: Callback) -> Script:
     """Wait for the scheduled time and for the platform to notice."""
-    yield callback.request.scheduled_at or world.now
-    yield world.habits.release_lag()
+    while True:
+        due = callback.request.scheduled_at or world.now
+        yield due
+        if (callback.request.scheduled_at or world.now) > world.now:
+            continue  # it was rescheduled meanwhile
+        yield world.habits.release_lag()
+        if (callback.request.scheduled_at or world.now) <= world.now:
+            break
     callback.release()
 
 

@@ -78,7 +78,7 @@ class Callback:
 
     def schedule(self, instant: datetime, onto: Participant | None = None) -> None:
         """Create it for later; `onto` is a customer who is in the conversation already."""
-        self.request.scheduled_at = instant
+        self.request.schedule(instant, self.stage.now)
         self._create("scheduled", onto)
         self._enter(State.SCHEDULED)
 
@@ -90,7 +90,7 @@ class Callback:
 
     def reschedule(self, instant: datetime) -> None:
         """Move it while it is still scheduled."""
-        self.request.scheduled_at = instant
+        self.request.schedule(instant, self.stage.now)
         self._publish()
 
     def release(self) -> None:
@@ -222,7 +222,7 @@ class Callback:
         """Give it back for a later time: it is scheduled again."""
         self._end_call("peer", "system", None)
         self._leave_desk("client")
-        self.request.scheduled_at = instant
+        self.request.schedule(instant, self.stage.now)
         if self.customer_leg is not None:
             self.customer_leg.connected_at = None
             self.customer_leg.enter("scheduled", "Scheduled", self.stage.now)

@@ -11,16 +11,19 @@ from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 
+from msgspec import Raw
+
 from ringback.core.snapshots import QueueSettings
 from ringback.simulator import frames
-from ringback.simulator.acts import AgentWanted, Script
+from ringback.simulator.acts import AgentWanted, Script, World
 from ringback.simulator.callbacks import Callback
-from ringback.simulator.conversations import Conversation
+from ringback.simulator.conversations import Conversation, Request
 from ringback.simulator.kinds import Kind, Profile
 from ringback.simulator.options import Options
 from ringback.simulator.people import Agent, Habits, Queue, chance, make_agents, make_queues, new_id
 from ringback.simulator.requests import draw_request
 from ringback.simulator.scenarios import SCENARIOS
+from ringback.simulator.staff import Staff
 from ringback.simulator.truths import Truth
 
 __all__ = ["ContactCentre", "Emission"]
@@ -59,21 +62,10 @@ class Scene:
     conversation: Conversation
     callbacks: list[Callback]
     kind: Kind
-
-
-@dataclass(slots=True, eq=False)
-class Waiter:
-    """A script that waits for an agent."""
-
-    wish: AgentWanted
     script: Script
-    scene: Scene
-
-    def suits(self, agent: Agent) -> bool:
-        """Whether that agent would do."""
-        if self.wish.owner_id is not None:
-            return agent.id == self.wish.owner_id
-        return self.wish.queue.id in agent.queue_ids
+    turn: int = 0
+    """How often the script was told to go on; only the last time counts."""
+    over: bool = False
 
 
 class ContactCentre:
@@ -87,6 +79,7 @@ class ContactCentre:
         self.clocks = frames.Clocks(self.options.cloud_skew, self.options.provider_skew)
         self.queues = make_queues(self.random, self.options.queues)
         self.agents = make_agents(self.random, self.options.agents, self.queues)
+        self.staff = Staff[Scene](self.agents)
         self.codes = [new_id(self.random) for _ in range(5)]
         self.halted = False
         self.wanted: Callable[[str], bool] | None = None
@@ -96,7 +89,6 @@ class ContactCentre:
         self.now = start - self.options.warm_up
         self._order = count()
         self._agenda: list[Appointment] = []
-        self._waiting: list[Waiter] = []
         self._live: dict[str, Scene] = {}
         self._ended: dict[str, Scene] = {}
         self._emitted: list[Emission] = []
@@ -136,14 +128,24 @@ class ContactCentre:
         scenes = self._scenes() if ended else self._live.values()
         return [emission for scene in scenes for emission in self._show(scene.conversation)]
 
+    @property
+    def live(self) -> int:
+        """How many conversations are live."""
+        return len(self._live)
+
+    def conversations(self, *, ended: bool = True) -> list[Conversation]:
+        """Give every conversation that is live, or remembered though ended."""
+        scenes = self._scenes() if ended else self._live.values()
+        return [scene.conversation for scene in scenes]
+
     def rest_conversation(self, conversation_id: str) -> bytes | None:
         """Read a conversation as `GET /api/v2/conversations/{id}` does; None: there is none."""
-        scene = self._scene(conversation_id)
+        scene = self._recall(conversation_id)
         return None if scene is None else frames.rest_conversation(scene.conversation, self.clocks)
 
     def rest_callbacks(self, conversation_id: str) -> bytes | None:
         """Read it as `GET /api/v2/conversations/callbacks/{id}` does; None: there is none."""
-        scene = self._scene(conversation_id)
+        scene = self._recall(conversation_id)
         if scene is None or not scene.conversation.has_callback:
             return None
         return frames.rest_callbacks(scene.conversation, self.clocks)
@@ -175,6 +177,7 @@ class ContactCentre:
     def publish(self, conversation: Conversation) -> None:
         """Send the whole conversation out."""
         conversation.revision += 1
+        conversation.changed_at = self.now
         self._emitted.extend(self._show(conversation))
 
     def when_due(self, instant: datetime, act: Callable[[], None]) -> None:
@@ -187,7 +190,7 @@ class ContactCentre:
 
     def free_agent(self, queue: Queue) -> Agent | None:
         """Take an agent who is free now, if there is one."""
-        agents = [one for one in self.agents if not one.busy and queue.id in one.queue_ids]
+        agents = self.staff.free(AgentWanted(queue, None))
         agent = self.random.choice(agents) if agents else None
         if agent is not None:
             agent.busy = True
@@ -201,7 +204,7 @@ class ContactCentre:
     def follow_up(self, callback: Callback) -> Callback:
         """Begin the next callback of the same conversation, for the same customer."""
         scene = self._live[callback.conversation.id]
-        request = replace(callback.request, scheduled_at=None)
+        request = replace(callback.request, scheduled_at=None, moves=[])
         following = Callback(
             self, scene.conversation, len(scene.callbacks) + 1, scene.kind, request
         )
@@ -216,12 +219,49 @@ class ContactCentre:
         """Give one of the centre's wrap-up codes."""
         return self.random.choice(self.codes)
 
+    # What interventions are made of
+
+    def scene(self, conversation_id: str) -> Scene | None:
+        """Give a conversation on stage."""
+        return self._live.get(conversation_id)
+
+    def new_conversation(self, queue: Queue) -> Conversation:
+        """Make one with nobody in it yet."""
+        return Conversation(
+            id=new_id(self.random),
+            started_at=self.now,
+            queue=queue,
+            voice_on_customer=chance(self.random, 0.5),
+        )
+
+    def begin(
+        self,
+        conversation: Conversation,
+        kind: Kind,
+        request: Request,
+        play: Callable[[World, Callback], Script],
+    ) -> None:
+        """Put a conversation on stage."""
+        callback = Callback(self, conversation, 1, kind, request)
+        scene = Scene(conversation, [callback], kind, play(self, callback))
+        self._live[conversation.id] = scene
+        self._resume(scene, None)
+
+    def nudge(self, scene: Scene) -> None:
+        """Let a script that waits for an instant look again."""
+        self._go_on(scene, self.now)
+
+    def strike(self, scene: Scene) -> None:
+        """Break a script off; what it has left of the conversation stays as it is."""
+        scene.script.close()
+        self._lower_curtain(scene)
+
     # How it goes on
 
     def _scenes(self) -> Iterable[Scene]:
         return [*self._ended.values(), *self._live.values()]
 
-    def _scene(self, conversation_id: str) -> Scene | None:
+    def _recall(self, conversation_id: str) -> Scene | None:
         return self._live.get(conversation_id) or self._ended.get(conversation_id)
 
     def _warm_up(self, start: datetime) -> None:
@@ -253,75 +293,85 @@ class ContactCentre:
         mix = self.options.mix or {kind: one.weight for kind, one in SCENARIOS.items()}
         kind = Kind(self.random.choices(list(mix), list(mix.values()))[0])
         scenario = SCENARIOS[kind]
-        queue = self.random.choice([one for one in self.queues if _fits(one, scenario.profile)])
-        owners = [agent for agent in self.agents if queue.id in agent.queue_ids]
-        conversation = Conversation(
-            id=new_id(self.random),
-            started_at=self.now,
-            queue=queue,
-            voice_on_customer=chance(self.random, 0.5),
-        )
-        callback = Callback(self, conversation, 1, kind, draw_request(self.random, kind, owners))
-        scene = Scene(conversation, [callback], kind)
-        self._live[conversation.id] = scene
-        self._resume(scenario.play(self, callback), None, scene)
+        fitting = [one for one in self.queues if _fits(one, scenario.profile)]
+        if not fitting:
+            return
+        queue = self.random.choice(fitting)
+        conversation = self.new_conversation(queue)
+        request = draw_request(self.random, kind, self.staff.serving(queue))
+        self.begin(conversation, kind, request, scenario.play)
 
-    def _resume(self, script: Script, agent: Agent | None, scene: Scene) -> None:
+    def _resume(self, scene: Scene, agent: Agent | None) -> None:
         """Let a script go on until it waits again."""
         try:
-            wish = script.send(agent)
+            wish = scene.script.send(agent)
         except StopIteration:
             self._lower_curtain(scene)
             return
         match wish:
             case AgentWanted():
-                self._seek(Waiter(wish, script, scene))
+                agents = self.staff.free(wish)
+                if agents:
+                    self._assign(scene, self.random.choice(agents))
+                else:
+                    self.staff.wait(wish, scene)
             case datetime():
-                self._appoint(wish, lambda: self._resume(script, None, scene))
+                self._go_on(scene, wish)
             case seconds:
-                self._appoint(self._in(seconds), lambda: self._resume(script, None, scene))
-
-    def _seek(self, waiter: Waiter) -> None:
-        """Give a script an agent now, or when one is free."""
-        agents = [one for one in self.agents if not one.busy and waiter.suits(one)]
-        if agents:
-            self._assign(waiter, self.random.choice(agents))
-        else:
-            self._waiting.append(waiter)
+                self._go_on(scene, self._in(seconds))
 
     def _return(self, agent: Agent) -> None:
         """Give an agent who is free again to whoever has waited longest."""
         agent.busy = False
-        for waiter in self._waiting:
-            if waiter.suits(agent):
-                self._waiting.remove(waiter)
-                self._assign(waiter, agent)
-                return
+        scene = self.staff.next_for(agent)
+        if scene is not None:
+            self._assign(scene, agent)
 
-    def _assign(self, waiter: Waiter, agent: Agent) -> None:
+    def _assign(self, scene: Scene, agent: Agent) -> None:
         agent.busy = True
-        self._appoint(self.now, lambda: self._resume(waiter.script, agent, waiter.scene))
+        self._go_on(scene, self.now, agent)
+
+    def _go_on(self, scene: Scene, at: datetime, agent: Agent | None = None) -> None:
+        """Let a script go on at an instant, unless it was told otherwise by then."""
+        scene.turn += 1
+        turn = scene.turn
+
+        def resume() -> None:
+            if turn == scene.turn and not scene.over:
+                self._resume(scene, agent)
+            elif agent is not None:
+                self.free(agent)
+
+        self._appoint(at, resume)
 
     def _lower_curtain(self, scene: Scene) -> None:
+        scene.over = True
         del self._live[scene.conversation.id]
         self._ended[scene.conversation.id] = scene
         while len(self._ended) > self.options.remember:
             del self._ended[next(iter(self._ended))]
 
     def _show(self, conversation: Conversation) -> Iterable[Emission]:
-        options, asked = self.options, self.wanted
         prefixes = [f"v2.routing.queues.{conversation.queue.id}"]
-        if options.user_topics or asked is not None:
+        if self.options.user_topics or self.wanted is not None:
             prefixes += [f"v2.users.{user_id}" for user_id in conversation.user_ids]
+        generic = flat = None
         for prefix in prefixes:
             topic = f"{prefix}.conversations"
-            if options.generic if asked is None else asked(topic):
-                frame = frames.generic_frame(conversation, self.clocks, topic)
-                yield Emission(self.now, conversation.id, topic, frame)
+            if self._sends(topic, otherwise=self.options.generic):
+                generic = generic or frames.generic_body(conversation, self.clocks)
+                yield self._emission(conversation, topic, generic)
             topic = f"{prefix}.conversations.callbacks"
-            if conversation.has_callback and (options.flat if asked is None else asked(topic)):
-                frame = frames.flat_frame(conversation, self.clocks, topic)
-                yield Emission(self.now, conversation.id, topic, frame)
+            if conversation.has_callback and self._sends(topic, otherwise=self.options.flat):
+                flat = flat or frames.flat_body(conversation, self.clocks)
+                yield self._emission(conversation, topic, flat)
+
+    def _sends(self, topic: str, *, otherwise: bool) -> bool:
+        return otherwise if self.wanted is None else self.wanted(topic)
+
+    def _emission(self, conversation: Conversation, topic: str, body: Raw) -> Emission:
+        frame = frames.envelope(conversation, topic, body)
+        return Emission(self.now, conversation.id, topic, frame)
 
 
 def _fits(queue: Queue, profile: Profile) -> bool:

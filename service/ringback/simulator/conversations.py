@@ -36,6 +36,20 @@ class Request:
     automated_config_id: str | None = None
     owner_id: str | None = None
     scheduled_at: datetime | None = None
+    moves: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """Every time that it was scheduled for since it was asked for, and when that was said."""
+
+    def schedule(self, instant: datetime, now: datetime) -> None:
+        """Schedule it, for the first time or anew."""
+        self.scheduled_at = instant
+        self.moves.append((now, instant))
+
+    def scheduled_as_of(self, instant: datetime) -> datetime | None:
+        """Say what it was scheduled for at an earlier instant."""
+        said = [to for at, to in self.moves if at <= instant]
+        if said:
+            return said[-1]
+        return None if self.moves else self.scheduled_at
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,6 +179,8 @@ class Conversation:
     participants: list[Participant] = field(default_factory=list)
     revision: int = 0
     """How many times it was published."""
+    changed_at: datetime | None = None
+    """When it was published last."""
 
     @property
     def has_callback(self) -> bool:

@@ -14,11 +14,16 @@ from ringback.simulator.conversations import CallbackLeg, Conversation, Leg, Par
 
 __all__ = [
     "Clocks",
+    "JsonObject",
     "bare_callback",
+    "envelope",
+    "flat_body",
     "flat_frame",
+    "generic_body",
     "generic_frame",
     "rest_callbacks",
     "rest_conversation",
+    "stamp",
 ]
 
 CORRELATIONS = uuid.UUID("6f3c2f0e-6f0d-4a0e-9b43-6f1f2f0a7c11")
@@ -51,17 +56,41 @@ def stamp(instant: datetime) -> str:
 
 def generic_frame(conversation: Conversation, clocks: Clocks, topic: str) -> bytes:
     """Show it as on `v2.{users|routing.queues}.{id}.conversations`."""
+    return envelope(conversation, topic, generic_body(conversation, clocks))
+
+
+def flat_frame(conversation: Conversation, clocks: Clocks, topic: str) -> bytes:
+    """Show it as on `v2.{users|routing.queues}.{id}.conversations.callbacks`: no voice legs."""
+    return envelope(conversation, topic, flat_body(conversation, clocks))
+
+
+def generic_body(conversation: Conversation, clocks: Clocks) -> msgspec.Raw:
+    """Give what every topic of the generic shape carries."""
     body: JsonObject = {
         "id": conversation.id,
         "participants": [_participant(one, clocks) for one in conversation.participants],
         "recordingState": "none",
     }
-    return _envelope(conversation, topic, body)
+    return msgspec.Raw(msgspec.json.encode(body))
 
 
-def flat_frame(conversation: Conversation, clocks: Clocks, topic: str) -> bytes:
-    """Show it as on `v2.{users|routing.queues}.{id}.conversations.callbacks`: no voice legs."""
-    return _envelope(conversation, topic, _flat_body(conversation, clocks))
+def flat_body(conversation: Conversation, clocks: Clocks) -> msgspec.Raw:
+    """Give what every topic of the flat shape carries."""
+    return msgspec.Raw(msgspec.json.encode(_flat_body(conversation, clocks)))
+
+
+def envelope(conversation: Conversation, topic: str, body: msgspec.Raw) -> bytes:
+    """Put a body into the frame of a topic."""
+    # Not unique: every frame of one change carries the same, and so does its repetition.
+    correlation = uuid.uuid5(CORRELATIONS, f"{conversation.id}/{conversation.revision}")
+    return msgspec.json.encode(
+        {
+            "topicName": topic,
+            "version": "2",
+            "eventBody": body,
+            "metadata": {"CorrelationId": str(correlation)},
+        }
+    )
 
 
 def rest_conversation(conversation: Conversation, clocks: Clocks) -> bytes:
@@ -100,19 +129,6 @@ def _flat_body(conversation: Conversation, clocks: Clocks) -> JsonObject:
             _flat_participant(one, clocks) for one in conversation.participants if one.callbacks
         ],
         otherMediaUris=[f"/api/v2/conversations/calls/{conversation.id}"] if on_the_phone else [],
-    )
-
-
-def _envelope(conversation: Conversation, topic: str, body: JsonObject) -> bytes:
-    # Not unique: every frame of one change carries the same, and so does its repetition.
-    correlation = uuid.uuid5(CORRELATIONS, f"{conversation.id}/{conversation.revision}")
-    return msgspec.json.encode(
-        {
-            "topicName": topic,
-            "version": "2",
-            "eventBody": body,
-            "metadata": {"CorrelationId": str(correlation)},
-        }
     )
 
 

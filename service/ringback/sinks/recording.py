@@ -18,6 +18,7 @@ import zstandard
 
 from ringback.core.events import rfc3339
 from ringback.errors import SettingsError
+from ringback.ports import Reading
 
 __all__ = ["RecordingWriter"]
 
@@ -78,14 +79,23 @@ class RecordingWriter:
         except OSError as error:
             raise SettingsError(setting, f"{self.path}: {error.strerror}") from None
 
-    def record(self, at: datetime, frame: bytes | str, kind: str = "frame") -> None:
-        """Take one record of a `ports.RecordKind`. Never raises; while stopped, it only counts."""
+    def record(
+        self,
+        at: datetime,
+        frame: bytes | str,
+        kind: str = "frame",
+        reading: Reading | None = None,
+    ) -> None:
+        """Take one record of a `ports.RecordKind`; of a read, with when it was sent and answered.
+
+        Never raises; while stopped, it only counts.
+        """
         if self._stopped:
             self.dropped += 1
             return
         self._last_at = at
         self._first_at = self._first_at or at
-        line = _line(at, frame, kind)
+        line = _line(at, frame, kind, reading)
         self.recorded += 1
         self._held.append(line)
         self._held_bytes += len(line)
@@ -219,9 +229,13 @@ class RecordingWriter:
         self._on_stop(error)
 
 
-def _line(at: datetime, frame: bytes | str, kind: str) -> bytes:
+def _line(at: datetime, frame: bytes | str, kind: str, reading: Reading | None) -> bytes:
     data = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
     told = b"" if kind == "frame" else b',"kind":' + msgspec.json.encode(kind)
+    if reading is not None:
+        told += b',"sent":"%s"' % rfc3339(reading.sent_at).encode()
+        if reading.date is not None:
+            told += b',"date":"%s"' % rfc3339(reading.date).encode()
     return b'{"at":"%s"%s,"frame":%s}\n' % (rfc3339(at).encode(), told, _value(data))
 
 

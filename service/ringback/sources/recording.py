@@ -2,7 +2,8 @@
 
 The format is JSON Lines, plain or zstd-compressed (`.zst`), one record a line:
 `{"at": "2026-11-22T08:00:00.000Z", "frame": <JSON, or a string when it was not JSON>}`, with an
-optional `"kind"`. `ringback.sinks.recording` writes it.
+optional `"kind"`; a read may say when it was `"sent"`, and the platform's `"date"` as it answered.
+`ringback.sinks.recording` writes it.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ AHEAD = 256
 class _Head(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     at: Annotated[datetime, msgspec.Meta(tz=True)]
     kind: RecordKind = "frame"
+    sent: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    date: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class _Line(_Head, frozen=True, gc=False, kw_only=True):
@@ -71,7 +74,7 @@ def _record(path: str, number: int, line: bytes) -> Record | RecordingError:
         frame = bytes(read.frame)
         if frame.startswith(b'"'):
             frame = _decode_text(frame).encode()
-        return Record(read.at.astimezone(UTC), read.kind, frame, path, number)
+        return _made(read, frame, path, number)
     except (msgspec.MsgspecError, RecursionError, UnicodeError, OverflowError) as error:
         return _odd_text(path, number, line) or RecordingError(path, number, str(error))
 
@@ -87,7 +90,20 @@ def _odd_text(path: str, number: int, line: bytes) -> Record | None:
         read = msgspec.convert(members, _Head)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
-    return Record(read.at.astimezone(UTC), read.kind, frame, path, number)
+    return _made(read, frame, path, number)
+
+
+def _made(head: _Head, frame: bytes, path: str, number: int) -> Record:
+    sent, date = head.sent, head.date
+    return Record(
+        head.at.astimezone(UTC),
+        head.kind,
+        frame,
+        path,
+        number,
+        None if sent is None else sent.astimezone(UTC),
+        None if date is None else date.astimezone(UTC),
+    )
 
 
 class RecordingSource:

@@ -1,5 +1,6 @@
 """What else the core consumes and a recording keeps: queue settings and gaps."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -60,12 +61,16 @@ class Queue(msgspec.Struct, frozen=True, rename="camel"):
     division: Reference | None = None
 
 
-class Gap(msgspec.Struct, frozen=True):
+class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """A source began or ceased to hear."""
 
     source: str
     state: Literal["connected", "disconnected"]
     cause: str = "unknown"
+    since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    """Of `disconnected`: the last moment at which it surely heard; None: as it is observed."""
+    topics: list[str] = []
+    """Which topics; none: all that the source has."""
 
 
 _AUTO_DIAL_SECONDS = 300
@@ -122,7 +127,9 @@ def encode_gap(gap: Gap) -> bytes:
 def decode_gap(data: bytes) -> Gap:
     """Read what a recording keeps of a gap. Raises `FrameError`."""
     try:
-        return _gap(data)
+        gap = _gap(data)
+        since = gap.since
+        return gap if since is None else msgspec.structs.replace(gap, since=since.astimezone(UTC))
     except msgspec.DecodeError as error:
         raise _refused(error) from None
 

@@ -27,6 +27,7 @@ __all__ = [
     "TokenAnswer",
     "TokenInfo",
     "decode",
+    "entities",
     "problem",
 ]
 
@@ -149,6 +150,13 @@ class QueuePage(Paged):
     """None if the page does not say, which is not the same as none."""
 
 
+class _Listing(msgspec.Struct):
+    entities: list[msgspec.Raw] | None = None
+
+
+_listing = msgspec.json.Decoder(_Listing).decode
+
+
 def decode(body: bytes, kind: type[T]) -> T:
     """Read an answer. Raises `FrameError`."""
     try:
@@ -161,6 +169,14 @@ def decode(body: bytes, kind: type[T]) -> T:
         raise FrameError(FrameFault.NOT_JSON, str(error)) from None
     except RecursionError:
         raise FrameError(FrameFault.TOO_DEEP, "nested too deeply") from None
+
+
+def entities(body: bytes) -> int:
+    """Count what a listing holds, such included as say nothing. Raises `FrameError`."""
+    try:
+        return len(_listing(body).entities or ())
+    except msgspec.DecodeError as error:
+        raise FrameError(FrameFault.WRONG_TYPE, str(error)) from None
 
 
 def problem(body: bytes) -> ErrorInfo | None:

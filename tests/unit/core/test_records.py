@@ -87,7 +87,7 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("offers", "scheduled_at", "released", "waited_seconds", "waiting_since"),
         *("waiting_clock", "wait_mixed", "wait_negative", "auto_dial"),
         *("alarms", "automated", "preview", "outcome", "ended_at", "anomalous", "contact"),
-        "visible_with",
+        *("visible_with", "unverified"),
     ]
     assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at", "by_queue"]
     assert _fields(Alarm) == ["rule", "episode", "since"]

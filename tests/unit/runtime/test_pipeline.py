@@ -130,7 +130,9 @@ async def test_what_is_consumed_is_recorded_in_its_order() -> None:
     recorded: list[tuple[datetime, str]] = []
     clock = LoopClock()
     pipeline = make_pipeline(
-        HeldStore(), clock, record=lambda at, _frame, kind: recorded.append((at, kind))
+        HeldStore(),
+        clock,
+        record=lambda at, _, kind, __=None: recorded.append((at, kind)),
     )
     began = clock.now()
     pipeline.settings(QueueSettings("queue-1", 30))

@@ -7,6 +7,7 @@ import pytest
 from ringback.errors import RecordingError
 from ringback.ports import Record
 from ringback.sources.recording import Pace, RecordingSource, read_recordings
+from support.intake import Ears
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -118,23 +119,6 @@ def test_reading_is_lazy(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write("bad")
     assert isinstance(list(items)[-1], RecordingError)
-
-
-class Ears:
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-
-    async def room(self) -> None:
-        pass
-
-    def frame(self, frame: bytes | str) -> None:
-        self.heard.append(frame)
-
-    def connected(self) -> None:
-        self.heard.append("connected")
-
-    def disconnected(self, cause: str) -> None:
-        raise AssertionError(cause)
 
 
 async def test_playback_gives_frames_alone_and_then_ends(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ringback.wire.rest import (
     TokenAnswer,
     TokenInfo,
     decode,
+    entities,
     problem,
 )
 
@@ -36,8 +37,18 @@ def test_a_channel_is_read_and_does_not_show() -> None:
     assert channel.expires == datetime(2026, 11, 23, 8, tzinfo=UTC)
     assert "canary" not in repr(channel)
     channels = decode(b'{"entities":[%b,{"id":null}]}' % data, Channels)
-    assert len(channels.entities) == 1 or channels.entities[1].id is None
+    assert len(channels.entities) == 1
     assert "canary" not in repr(channels)
+
+
+@pytest.mark.parametrize(
+    ("data", "count"),
+    [(b'{"entities":[{},{"id":null},{"id":"a"}]}', 3), (b"{}", 0), (b'{"entities":null}', 0)],
+)
+def test_entities_are_counted_that_say_nothing(data: bytes, count: int) -> None:
+    assert entities(data) == count
+    with pytest.raises(FrameError):
+        entities(b"[]")
 
 
 @pytest.mark.parametrize("data", [b"{}", b'{"entities":null}', b'{"entities":[]}'])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -18,9 +18,12 @@ from ringback.simulator.centre import ContactCentre, Emission
 from ringback.simulator.faults import Faults
 from ringback.simulator.genesys.channels import GOING_AWAY, Channel, Channels
 from ringback.simulator.genesys.conversations import ConversationCalls
+from ringback.simulator.genesys.details import DetailCalls
 from ringback.simulator.genesys.identity import IdentityCalls
 from ringback.simulator.genesys.limits import Limits
+from ringback.simulator.genesys.mischief import Handler, Mischief
 from ringback.simulator.genesys.notifications import Notifications
+from ringback.simulator.genesys.observations import ObservationCalls
 from ringback.simulator.genesys.problems import Problem, not_found
 from ringback.simulator.genesys.queues import QueueCalls
 from ringback.simulator.genesys.requests import TOKEN
@@ -31,8 +34,6 @@ from ringback.simulator.hosting import Host
 from ringback.simulator.people import new_id
 
 __all__ = ["GenesysCloud"]
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class GenesysCloud:
@@ -66,6 +67,8 @@ class GenesysCloud:
         """Who may log in, by id. There is one at first."""
         self.client = self.add_client()
         self.channels = Channels(self.limits, self._random)
+        self.faults = Mischief(self.channels, self._random)
+        """What is to go wrong."""
         self._tokens = Tokens(self.clients, self.limits, self._random)
         self._notifications = Notifications(
             self.channels,
@@ -159,11 +162,16 @@ class GenesysCloud:
             self._notifications,
             QueueCalls(self.centre),
             ConversationCalls(self.centre),
+            ObservationCalls(self.centre, self.limits),
+            DetailCalls(self.centre, self.limits, self.faults),
             IdentityCalls(),
         ):
             for route in calls.routes():
                 yield self._guarded(route)
-        yield web.get("/channels/{id}", self._notifications.serve_socket, allow_head=False)
+        yield self._guarded(
+            web.get("/channels/{id}", self._notifications.serve_socket, allow_head=False),
+            login=True,
+        )
         yield self._guarded(web.route("*", "/{path:.*}", _answer_unknown), login=True)
 
     def jobs(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
@@ -211,16 +219,19 @@ class GenesysCloud:
             context_id = new_id(self._random)
             self.requests[f"{request.method} {route.path}"] += 1
             try:
-                if not login:
-                    token = request[TOKEN] = self._tokens.find(request)
-                    token.requests.take()
-                response = await handler(request)
+                response = await self.faults.befall(request, handler if login else admitted)
             except Problem as problem:
                 response = problem.response(context_id)
                 self.refused[problem.status] += 1
-            response.headers["Date"] = format_datetime(self._now(), usegmt=True)
-            response.headers["ININ-Correlation-Id"] = context_id
+            if not response.prepared:
+                response.headers["Date"] = format_datetime(self._now(), usegmt=True)
+                response.headers["ININ-Correlation-Id"] = context_id
             return response
+
+        async def admitted(request: web.Request) -> web.StreamResponse:
+            token = request[TOKEN] = self._tokens.find(request)
+            token.requests.take()
+            return await handler(request)
 
         return web.RouteDef(route.method, route.path, guarded, dict(route.kwargs))
 

@@ -1,9 +1,7 @@
 """What a request gives or raises, how often it is tried, and that no secret gets out."""
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,48 +9,21 @@ import pytest
 from aiohttp import web
 
 from ringback.errors import PlatformError, PlatformFault
-from ringback.sources.genesys.budget import Budget, Urgency
-from ringback.sources.genesys.client import Credentials, RestClient, read_as
+from ringback.sources.genesys.budget import Urgency
+from ringback.sources.genesys.client import RestClient, read_as
 from ringback.sources.genesys.faults import name_of
 from ringback.wire.rest import Channel
 from support.callbacks import START
 from support.platform import SECRET, FakePlatform, json_answer
-from support.runtime import LoopClock
-from support.virtual import run_virtually
+from support.rest_client import talk
 
 THING = "GET /api/v2/things"
-
-Work = Callable[[FakePlatform, RestClient], Awaitable[None]]
 
 
 def html(status: int = 200) -> Callable[[web.BaseRequest], web.Response]:
     return lambda _: web.Response(
         status=status, text="<html><body>Please log in</body></html>", content_type="text/html"
     )
-
-
-def talk(
-    work: Work, routes: dict[str, Any] | None = None, per_minute: int = 300, **options: Any
-) -> None:
-    """Let a client talk with a platform in virtual time."""
-
-    async def both() -> None:
-        async with AsyncExitStack() as stack:
-            platform = await stack.enter_async_context(FakePlatform(routes))
-            client = await stack.enter_async_context(
-                RestClient(
-                    platform.hosts,
-                    Credentials("client-1", SECRET),
-                    clock=LoopClock(),
-                    budget=Budget(per_minute),
-                    chance=random.Random(1),
-                    timeout=15,
-                    **options,
-                )
-            )
-            await work(platform, client)
-
-    run_virtually(both())
 
 
 async def refusal(client: RestClient, method: str = "GET", path: str = "/api/v2/things") -> Any:

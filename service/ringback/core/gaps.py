@@ -1,0 +1,253 @@
+"""The ledger of gaps: when each source was blind, for what, why, and what repaired it.
+
+Frames are at most once, so what happened in a gap is only known from what comes afterwards. A
+source that never heard begins deaf. A gap is of named topics, or of all that a source has.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ringback.core.events import Event, SourceData, rfc3339
+
+__all__ = ["LEDGER", "Gap", "Ledger", "is_ledger"]
+
+LEDGER = "~gap/"
+"""Begins the keys of the ledger's rows; a conversation's id begins with no tilde."""
+SOURCE = "~source/"
+MOST_GAPS = 1000
+"""Closed gaps kept; the oldest go."""
+MOST_TOPICS_TOLD = 100
+
+
+class Gap(msgspec.Struct, array_like=True, gc=False):
+    """One interval in which a source was blind. Fields may be appended, never moved."""
+
+    id: str
+    """`<source>/<since>`, with a number after it where two began at once."""
+    source: str
+    since: datetime
+    """The last moment at which the source surely heard, on the daemon's clock."""
+    cause: str
+    topics: list[str]
+    """As the platform names them, one by one; empty: all that the source has."""
+    blind: list[str]
+    """Those that are not heard again yet."""
+    until: datetime | None = None
+    """When all of it was heard again."""
+    touched: int = 0
+    """Conversations that it has left unverified, as it ended."""
+    unverified: int = 0
+    """Those that still are. Counted anew after a restart, which is a gap of its own."""
+    repaired_by: dict[str, int] = {}
+    """How many were confirmed or corrected by a `notification`, a `read`, a `survey`."""
+    repaired_at: datetime | None = None
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """The queues and users that its topics are about; empty: whatever the source has."""
+        return frozenset(filter(None, map(subject_of, self.topics)))
+
+
+class _Ear(msgspec.Struct, array_like=True, gc=False):
+    """What is stored of a source."""
+
+    name: str
+    heard_until: datetime | None = None
+    """The latest moment at which it was known to hear."""
+    heard: bool = False
+    """Whether it has heard since the start of this process; stored all the same."""
+
+
+_encode_gap = msgspec.msgpack.Encoder().encode
+_decode_gap = msgspec.msgpack.Decoder(Gap).decode
+_decode_ear = msgspec.msgpack.Decoder(_Ear).decode
+
+
+def is_ledger(key: str) -> bool:
+    """Whether a row belongs to the ledger and not to a conversation."""
+    return key.startswith("~")
+
+
+def subject_of(topic: str) -> str | None:
+    """Give the id that a topic is about: `v2.routing.queues.{id}...` or `v2.users.{id}...`."""
+    parts = topic.split(".")
+    place = 3 if parts[1:3] == ["routing", "queues"] else 2
+    return parts[place].partition("?")[0] if len(parts) > place else None
+
+
+class Ledger:
+    """Every source's ear, and the gaps there were. Keeps rows to be stored in `unsaved`."""
+
+    def __init__(self) -> None:
+        self.gaps: dict[str, Gap] = {}
+        """By id, oldest first."""
+        self.opened: Counter[str] = Counter()
+        """How many gaps have begun in this process, by cause."""
+        self.blind_time = timedelta()
+        """How long the gaps were that ended in this process."""
+        self._ears: dict[str, _Ear] = {}
+        self._unsaved: dict[str, bytes | None] = {}
+
+    def restore(self, key: str, packed: bytes) -> None:
+        """Take over one row."""
+        if key.startswith(LEDGER):
+            gap = _decode_gap(packed)
+            gap.unverified = 0
+            self.gaps[gap.id] = gap
+        elif key.startswith(SOURCE):
+            ear = _decode_ear(packed)
+            ear.heard = False
+            self._ears[ear.name] = ear
+
+    def unsaved(self) -> dict[str, bytes | None]:
+        """Give the rows that have changed since the last call, None for one that is to go."""
+        changed, self._unsaved = self._unsaved, {}
+        return changed
+
+    def heard_until(self, source: str) -> datetime | None:
+        """When a source was last known to hear, by an earlier process too; None for a new one."""
+        ear = self._ears.get(source)
+        return None if ear is None else ear.heard_until
+
+    def ever_heard(self, source: str) -> bool:
+        """Whether a source has heard anything in this process."""
+        ear = self._ears.get(source)
+        return ear is not None and ear.heard
+
+    def open_gaps(self, source: str | None = None) -> list[Gap]:
+        """Give the gaps that last, of one source or of all."""
+        return [
+            gap for gap in self.gaps.values() if gap.until is None and source in (None, gap.source)
+        ]
+
+    def hears_all(self, source: str) -> bool:
+        """Whether a source hears, and nothing is missing."""
+        ear = self._ears.get(source)
+        return ear is not None and ear.heard and not self.open_gaps(source)
+
+    def alive(self, source: str, now: datetime) -> None:
+        """Note that a source hears, so that a restart knows when it ceased to."""
+        ear = self._ears.get(source)
+        if ear is not None and ear.heard and not any(not g.topics for g in self.open_gaps(source)):
+            ear.heard_until = now
+            self._unsaved[SOURCE + source] = _encode_gap(ear)
+
+    def connected(
+        self,
+        source: str,
+        topics: Collection[str],
+        now: datetime,
+        touch: Callable[[Gap], int],
+    ) -> list[Event]:
+        """The source hears these topics, none meaning all.
+
+        `touch` is told of each gap that ends by that, and gives how many callbacks it has left
+        unverified.
+        """
+        ear = self._ears.setdefault(source, _Ear(source))
+        whole_before = self.hears_all(source)
+        closed = [gap for gap in self.open_gaps(source) if _hear(gap, topics)]
+        for gap in closed:
+            gap.until = now
+            gap.touched = touch(gap)
+            self.blind_time += max(now - gap.since, timedelta())
+            self.save(gap)
+        ear.heard = True
+        self.alive(source, now)
+        events = [_gap_event(gap, "gap_closed", now) for gap in closed]
+        if self.hears_all(source) and not whole_before:
+            events.insert(0, _source_event(source, "connected", now, now, UNSET))
+        self._forget()
+        return events
+
+    def disconnected(
+        self, source: str, cause: str, since: datetime, topics: Collection[str], now: datetime
+    ) -> tuple[Gap | None, list[Event]]:
+        """The source is blind; give the gap that begins, None when it is part of one that lasts."""
+        ear = self._ears.setdefault(source, _Ear(source))
+        lasting = self.open_gaps(source)
+        if any(not gap.topics for gap in lasting):
+            return None, []
+        known = {topic for gap in lasting for topic in gap.blind}
+        blind = [topic for topic in dict.fromkeys(topics) if topic not in known]
+        if topics and not blind:
+            return None, []
+        events = []
+        if self.hears_all(source):
+            events.append(_source_event(source, "disconnected", since, now, cause))
+        gap = Gap(self._name(source, since), source, since, cause, blind, list(blind))
+        self.gaps[gap.id] = gap
+        self.opened[cause] += 1
+        self.save(gap)
+        if not topics:
+            ear.heard_until = since
+            self._unsaved[SOURCE + source] = _encode_gap(ear)
+        return gap, [*events, _gap_event(gap, "gap_opened", now)]
+
+    def save(self, gap: Gap) -> None:
+        """Let a gap that has changed be stored."""
+        self._unsaved[LEDGER + gap.id] = _encode_gap(gap)
+
+    def _name(self, source: str, since: datetime) -> str:
+        name = first = f"{source}/{rfc3339(since)}"
+        number = 1
+        while name in self.gaps:
+            number += 1
+            name = f"{first}.{number}"
+        return name
+
+    def _forget(self) -> None:
+        closed = [gap.id for gap in self.gaps.values() if gap.until is not None]
+        for gap_id in closed[: max(0, len(closed) - MOST_GAPS)]:
+            del self.gaps[gap_id]
+            self._unsaved[LEDGER + gap_id] = None
+
+
+def _hear(gap: Gap, topics: Collection[str]) -> bool:
+    """Let a gap hear topics again, none meaning all; whether that ends it."""
+    if not topics:
+        gap.blind = []
+        return True
+    if not gap.topics:
+        return False
+    heard = set(topics)
+    gap.blind = [topic for topic in gap.blind if topic not in heard]
+    return not gap.blind
+
+
+def _source_event(
+    source: str, kind: str, at: datetime, now: datetime, cause: str | UnsetType
+) -> Event:
+    return Event(
+        id=f"{source}/{rfc3339(at)}/{kind}",
+        type=f"ringback.source.{kind}.v1",
+        subject=source,
+        time=rfc3339(at),
+        data=SourceData(source_name=source, cause=cause, observed_time=rfc3339(now)),
+        partition=source,
+    )
+
+
+def _gap_event(gap: Gap, kind: str, now: datetime) -> Event:
+    closed = gap.until is not None
+    return Event(
+        id=f"{gap.id}/{kind}",
+        type=f"ringback.source.{kind}.v1",
+        subject=gap.source,
+        time=rfc3339(gap.until or gap.since),
+        data=SourceData(
+            source_name=gap.source,
+            cause=gap.cause,
+            blind_from=rfc3339(gap.since),
+            blind_until=rfc3339(gap.until) if gap.until is not None else UNSET,
+            topics=gap.topics[:MOST_TOPICS_TOLD] or UNSET,
+            topic_count=len(gap.topics) or UNSET,
+            touched=gap.touched if closed else UNSET,
+            observed_time=rfc3339(now),
+        ),
+        partition=gap.source,
+    )

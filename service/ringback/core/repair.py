@@ -1,0 +1,103 @@
+"""What a gap leaves behind and how it is made good: doubt, confirmation, and what to read.
+
+The ledger knows when a source was blind, `Doubts` what that has touched, `Wants` what to read for
+it. Here they meet: a gap that begins or ends casts doubt, a frame, a read or a survey ends it.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from ringback.core.doubts import Doubts, How
+from ringback.core.entries import Entry
+from ringback.core.events import Event
+from ringback.core.gaps import Gap, Ledger
+from ringback.core.lifecycle import State
+from ringback.core.policy import Policy
+from ringback.core.records import TOMBSTONE, stage_of
+from ringback.core.wants import Wants
+
+__all__ = ["Repair"]
+
+_OVER = frozenset({State.DISCONNECTED.value, TOMBSTONE})
+
+
+class Repair:
+    """The gaps of every source, and what they mean for the conversations in `entries`."""
+
+    def __init__(self, entries: dict[str, Entry], policy: Policy) -> None:
+        self._entries = entries
+        self._followed: dict[str, frozenset[str]] = {}
+        """By source, the ids of the queues whose topics it has; empty: whatever there is."""
+        self._unsaved_since: datetime | None = None
+        self.ledger = Ledger()
+        self.doubts = Doubts(policy.unverified_patience, self._repaired)
+        self.wants = Wants(entries, self.doubts, self.listened_to, policy.unconfirmed)
+
+    def follows(self, source: str, queue_ids: Collection[str]) -> None:
+        """Note which queues a source listens to, none meaning all: callbacks elsewhere stray."""
+        self._followed[source] = frozenset(queue_ids)
+
+    def listened_to(self, queue_id: str | None) -> bool:
+        """Whether a queue's topics are among those that are heard; one not known counts so."""
+        return queue_id is None or all(
+            not followed or queue_id in followed for followed in self._followed.values()
+        )
+
+    def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Event]:
+        """The source hears these topics, none meaning all."""
+        return self.ledger.connected(source, topics, now, lambda gap: self._touch(gap, now))
+
+    def disconnected(
+        self, source: str, cause: str, since: datetime, topics: Collection[str], now: datetime
+    ) -> list[Event]:
+        """The source is blind for these topics since then."""
+        gap, events = self.ledger.disconnected(source, cause, since, topics, now)
+        if gap is not None:
+            self._touch(gap, now)
+        return events
+
+    def confirm(
+        self, conversation_id: str, entry: Entry, as_of: datetime, how: How, now: datetime
+    ) -> None:
+        """A conversation is known as of then."""
+        entry.confirmed_at = max(entry.confirmed_at, as_of)
+        if self.doubts:
+            self.doubts.confirm(conversation_id, as_of, how, now)
+        if self.wants:
+            self.wants.satisfied(conversation_id)
+
+    def drop(self, conversation_id: str, now: datetime) -> None:
+        """A conversation is no longer kept."""
+        self.doubts.drop(conversation_id, now)
+        self.wants.satisfied(conversation_id)
+
+    def next_deadline(self) -> datetime | None:
+        """When there is something to tell or to save."""
+        moments = (self.doubts.next_due(), self._unsaved_since)
+        return min((at for at in moments if at is not None), default=None)
+
+    def unsaved(self) -> dict[str, bytes | None]:
+        """Give the rows of the ledger that are to be stored."""
+        self._unsaved_since = None
+        return self.ledger.unsaved()
+
+    def _touch(self, gap: Gap, now: datetime) -> int:
+        return self.doubts.cast(gap, self._touched(gap), now)
+
+    def _touched(self, gap: Gap) -> Iterator[str]:
+        """Give the live conversations that the gap may have hidden something of."""
+        subjects = gap.subjects
+        until = gap.until or gap.since
+        for conversation_id, entry in self._entries.items():
+            if (
+                entry.confirmed_at < until
+                and (not subjects or entry.queue_id is None or entry.queue_id in subjects)
+                and stage_of(entry.state) not in _OVER
+            ):
+                yield conversation_id
+
+    def _repaired(self, gap: Gap, now: datetime) -> None:
+        """Nothing is in doubt any more because of a gap that is over."""
+        gap.repaired_at = now
+        self.ledger.save(gap)
+        self._unsaved_since = self._unsaved_since or now

@@ -1,0 +1,84 @@
+"""What bulk reads say, and whether that agrees with what is known.
+
+A survey is a page of many conversations at once: pictures, which show the legs, and places, which
+only say roughly where a conversation is. It confirms what it agrees with. It never changes
+anything: what differs is read singly, since bulk reads lag, shift between pages and leave out.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from ringback.core.derivation import Cast, current_queue, current_user, state_of
+from ringback.core.joining import Joining
+from ringback.core.legs import merge
+from ringback.core.lifecycle import State
+from ringback.core.records import Callback, Conversation
+from ringback.core.snapshots import Medium, Snapshot
+
+__all__ = ["WITH_AGENT", "Place", "Survey", "agrees", "contradicts", "outline"]
+
+WITH_AGENT = frozenset(
+    {State.CONNECTED, State.AUTO_DIALING, State.DIALING, State.TALKING, State.HELD}
+)
+_UNDIALLED = frozenset({State.CONNECTED, State.AUTO_DIALING})
+"""Told apart by our own timer alone: the platform shows both alike."""
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Roughly where a conversation is."""
+
+    conversation_id: str
+    states: frozenset[State]
+    """It is in one of these."""
+    queue_id: str | None = None
+    user_id: str | None = None
+
+
+class Survey(msgspec.Struct, frozen=True, gc=False):
+    """One page of a bulk read."""
+
+    read_at: datetime
+    """When it was asked for, on the daemon's clock."""
+    as_of: datetime | None = None
+    """Up to when it surely knows; None when it does not show that. Never later than `read_at`."""
+    pictures: list[Snapshot] = []
+    places: list[Place] = []
+
+
+def outline(picture: Snapshot, now: datetime) -> Place | None:
+    """Work out where a picture shows its latest callback; None when there is none, or it is over.
+
+    Through the same rules as a frame's, on a conversation of its own.
+    """
+    conversation = Conversation("", picture.conversation_id)
+    joining = Joining(conversation, picture.sightings, now)
+    for index, sighting in enumerate(picture.sightings):
+        if sighting.inbound and sighting.medium is Medium.VOICE:
+            continue
+        found = joining.find(index, sighting) or joining.place(sighting)
+        if found is not None:
+            merge(found[1], sighting, now, outdated=False, fresh=True)
+    for callback in reversed(conversation.callbacks):
+        cast = Cast(callback)
+        state = state_of(cast)
+        if state is not State.DISCONNECTED:
+            states = _UNDIALLED if state in _UNDIALLED else frozenset({state})
+            callback.state = state
+            return Place(picture.conversation_id, states, current_queue(cast), current_user(cast))
+    return None
+
+
+def agrees(callback: Callback, place: Place) -> bool:
+    """Whether a place says the very same as is known, and leaves nothing open."""
+    exact = len(place.states) == 1 or place.states == _UNDIALLED
+    return exact and not contradicts(callback, place)
+
+
+def contradicts(callback: Callback, place: Place) -> bool:
+    """Whether a place cannot be true if what is known is."""
+    if callback.state not in place.states:
+        return True
+    if place.queue_id is not None and callback.queue_id not in (None, place.queue_id):
+        return True
+    return place.user_id is not None and callback.user_id not in (None, place.user_id)

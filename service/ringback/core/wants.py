@@ -1,0 +1,123 @@
+"""Which conversations are best read by REST now, most urgent first.
+
+Those that are unverified, those that a survey contradicted or brought up, and those that nothing
+has confirmed for long. Reading is somebody else's business; this only says what for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from heapq import nsmallest
+
+from ringback.core.doubts import Doubts
+from ringback.core.entries import NEVER, Entry
+from ringback.core.lifecycle import State
+from ringback.core.records import stage_of
+
+__all__ = ["Wants"]
+
+AGAIN = timedelta(seconds=30)
+"""Between two reads of the same conversation, whatever became of the first."""
+STRAY = timedelta(seconds=60)
+"""A callback that has left the queues that are listened to is read so often."""
+MOST_UNKNOWN = 100_000
+"""Conversations that a survey brought up and nobody knew; more are found by the next one."""
+ROUNDS = 2000
+"""Conversations looked at a call for whether they were confirmed lately."""
+
+_URGENCY = {
+    state: place
+    for place, state in enumerate(
+        (
+            State.CONNECTED,  # the deadline of the automatic call runs
+            State.AUTO_DIALING,
+            State.HELD,
+            State.DIALING,
+            State.TALKING,
+            State.ALERTING,
+            State.WAITING,
+            State.AFTER_CALL_WORK,
+            State.SCHEDULED,
+        )
+    )
+}
+_UNKNOWN = _URGENCY[State.ALERTING]
+_FAR = 1 << 62
+_OPEN = frozenset(state.value for state in _URGENCY)
+
+
+class Wants:
+    """What is wanted, and what was asked for lately."""
+
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        doubts: Doubts,
+        listened_to: Callable[[str | None], bool],
+        overdue: timedelta,
+    ) -> None:
+        """`listened_to` says whether a queue's topics are heard.
+
+        `overdue` is how long a live conversation may go without being confirmed.
+        """
+        self._entries = entries
+        self._doubts = doubts
+        self._listened_to = listened_to
+        self._overdue = overdue
+        self._contradicted: set[str] = set()
+        self._unknown: dict[str, None] = {}
+        self._asked: dict[str, datetime] = {}
+        self._round: Iterator[str] = iter(())
+
+    def __len__(self) -> int:
+        """How many are wanted, those aside that are merely not confirmed lately."""
+        return len(self._doubts) + len(self._contradicted) + len(self._unknown)
+
+    def contradicted(self, conversation_id: str) -> None:
+        """A survey does not agree with what is known."""
+        self._contradicted.add(conversation_id)
+
+    def unknown(self, conversation_id: str) -> None:
+        """A survey shows a conversation that is not known."""
+        if len(self._unknown) < MOST_UNKNOWN:
+            self._unknown[conversation_id] = None
+
+    def satisfied(self, conversation_id: str) -> None:
+        """A frame or a read has shown how it is."""
+        self._contradicted.discard(conversation_id)
+        self._unknown.pop(conversation_id, None)
+
+    def failed(self, conversation_id: str, now: datetime) -> None:
+        """A read failed: try again, later. What is not there to be read need not be found."""
+        self._unknown.pop(conversation_id, None)
+        self._asked[conversation_id] = now + AGAIN
+
+    def most_urgent(self, limit: int, now: datetime) -> list[str]:
+        """Give at most `limit` to read now. They are not given again for a while."""
+        self._asked = {one: until for one, until in self._asked.items() if until > now}
+        seen = {*self._doubts, *self._contradicted, *self._unknown, *self._unconfirmed(now)}
+        wanted = (one for one in seen if one not in self._asked)
+        chosen = [one for _, _, one in nsmallest(limit, map(self._urgency, wanted))]
+        self._asked.update(dict.fromkeys(chosen, now + AGAIN))
+        return chosen
+
+    def _urgency(self, conversation_id: str) -> tuple[int, int, str]:
+        entry = self._entries.get(conversation_id)
+        if entry is None:
+            return _UNKNOWN, _FAR, conversation_id
+        stage = stage_of(entry.state)
+        rank = _URGENCY[State(stage)] if stage in _OPEN else len(_URGENCY)
+        return rank, entry.wake_at or _FAR, conversation_id
+
+    def _unconfirmed(self, now: datetime) -> Iterable[str]:
+        """Look at some more of all conversations, in turn."""
+        for _ in range(ROUNDS):
+            conversation_id = next(self._round, None)
+            if conversation_id is None:
+                self._round = iter(list(self._entries))
+                return
+            entry = self._entries.get(conversation_id)
+            if entry is None or stage_of(entry.state) not in _OPEN:
+                continue
+            patience = self._overdue if self._listened_to(entry.queue_id) else STRAY
+            if NEVER < entry.confirmed_at < now - patience:
+                yield conversation_id

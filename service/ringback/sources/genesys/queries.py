@@ -1,0 +1,52 @@
+"""The bodies of the bulk queries. What may be asked, and its limits: the analytics API."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from ringback.core.events import rfc3339
+
+__all__ = ["PAGE", "QUEUES_A_QUERY", "details_query", "observations_query"]
+
+PAGE = 100
+"""Conversations a page; more is not known to work."""
+QUEUES_A_QUERY = 100
+REACH = timedelta(days=31)
+"""How far back open conversations are looked for. The interval is matched by the day on which a
+conversation began, and a callback can be scheduled 30 days ahead."""
+
+
+def observations_query(queue_ids: Sequence[str]) -> bytes:
+    """Ask which callbacks wait in queues, and which are with an agent."""
+    chosen = [_matches("queueId", queue_id) for queue_id in queue_ids]
+    return msgspec.json.encode(
+        {
+            "filter": {
+                "type": "and",
+                "clauses": [{"type": "or", "predicates": chosen}],
+                "predicates": [_matches("mediaType", "callback")],
+            },
+            "metrics": ["oWaiting", "oAlerting", "oInteracting"],
+            "detailMetrics": ["oWaiting", "oInteracting"],
+        }
+    )
+
+
+def details_query(page: int, now: datetime) -> bytes:
+    """Ask for the open conversations that hold callbacks, the oldest first; `page` is from 1."""
+    still_open = {"type": "dimension", "dimension": "conversationEnd", "operator": "notExists"}
+    return msgspec.json.encode(
+        {
+            "interval": f"{rfc3339(now - REACH)}/{rfc3339(now)}",
+            "order": "asc",
+            "orderBy": "conversationStart",
+            "paging": {"pageSize": PAGE, "pageNumber": page},
+            "segmentFilters": [{"type": "and", "predicates": [_matches("mediaType", "callback")]}],
+            "conversationFilters": [{"type": "and", "predicates": [still_open]}],
+        }
+    )
+
+
+def _matches(dimension: str, value: str) -> dict[str, str]:
+    return {"type": "dimension", "dimension": dimension, "operator": "matches", "value": value}

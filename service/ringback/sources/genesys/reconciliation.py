@@ -1,0 +1,184 @@
+"""Compares what is known with the platform: bulk reads all round, single reads where they differ.
+
+After a gap, and now and then without one. Surveys confirm what agrees, a few requests for hundreds
+of callbacks; what differs, is missing or is new is read singly, most urgent first. A failed read
+proves nothing.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import count
+
+import msgspec
+import structlog
+
+from ringback.errors import PlatformError, PlatformFault
+from ringback.ports import Clock, Intake, Reading
+from ringback.sources.genesys.client import RestClient, Urgency
+from ringback.sources.genesys.queries import (
+    PAGE,
+    QUEUES_A_QUERY,
+    details_query,
+    observations_query,
+)
+
+__all__ = ["Reconciliation"]
+
+log = structlog.get_logger(__name__)
+
+OBSERVATIONS = "/api/v2/analytics/queues/observations/query"
+DETAILS = "/api/v2/analytics/conversations/details/query"
+CONVERSATION = "/api/v2/conversations/"
+MOST_PAGES = 300
+AT_ONCE = 8
+"""Single reads under way at once."""
+IDLE_SECONDS = 10.0
+"""Between two looks for what is wanted, when nothing was and nothing has happened."""
+AFTER_GAP_SECONDS = (0.0, 8.0, 12.0, 15.0)
+"""Pauses before the surveys that follow a gap: bulk reads lag, so the first may not know yet."""
+REFUSED_SECONDS = 60.0
+"""How long reads rest once the platform has refused them for good."""
+
+FATAL = {PlatformFault.CREDENTIALS, PlatformFault.UNAUTHORIZED, PlatformFault.FORBIDDEN}
+
+
+class _Paged(msgspec.Struct):
+    conversations: list[msgspec.Raw] = []
+
+
+class Reconciliation:
+    """Keeps surveying and reading. `failures` counts what failed, by what the matter was."""
+
+    def __init__(
+        self,
+        client: RestClient,
+        clock: Clock,
+        *,
+        queue_ids: Callable[[], Sequence[str]],
+        every: float,
+        missed: Callable[[frozenset[str]], None],
+    ) -> None:
+        """Survey `queue_ids` every so many seconds, and when asked to.
+
+        `missed` is told of the queues in which a single read has shown what no frame had told.
+        """
+        self.surveys = 0
+        self.reads = 0
+        self.failures: Counter[str] = Counter()
+        self.problem: str | None = None
+        """Why nothing can be read; None when it can."""
+        self._client = client
+        self._clock = clock
+        self._queue_ids = queue_ids
+        self._every = every
+        self._missed = missed
+        self._asked = asyncio.Event()
+        self._news = asyncio.Event()
+
+    def ask(self) -> None:
+        """Survey now, and again while bulk reads may still lag: a gap has ended."""
+        self._asked.set()
+        self._news.set()
+
+    async def run(self, intake: Intake) -> None:
+        """Go on until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._survey_forever(intake), name="genesys.survey")
+            tasks.create_task(self._read_forever(intake), name="genesys.read")
+
+    async def _survey_forever(self, intake: Intake) -> None:
+        self._asked.set()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._every):
+                    await self._asked.wait()
+            pauses: Iterable[float] = AFTER_GAP_SECONDS if self._asked.is_set() else (0.0,)
+            self._asked.clear()
+            for pause in pauses:
+                await asyncio.sleep(pause)
+                await self.survey(intake, urgent=pauses is AFTER_GAP_SECONDS)
+                if self._asked.is_set():
+                    break  # another gap has ended: begin anew
+
+    async def survey(self, intake: Intake, *, urgent: bool = False) -> bool:
+        """Compare everything once; whether all of it could be read."""
+        urgency = Urgency.REPAIR if urgent else Urgency.SURVEY
+        try:
+            await self._observe(intake, urgency)
+            await self._detail(intake, urgency)
+        except PlatformError as error:
+            self._failed(error)
+            return False
+        self.problem = None
+        self.surveys += 1
+        self._news.set()
+        return True
+
+    async def _observe(self, intake: Intake, urgency: Urgency) -> None:
+        queue_ids = self._queue_ids()
+        for start in range(0, len(queue_ids), QUEUES_A_QUERY):
+            body = observations_query(queue_ids[start : start + QUEUES_A_QUERY])
+            await self._ask(intake, OBSERVATIONS, body, urgency)
+
+    async def _detail(self, intake: Intake, urgency: Urgency) -> None:
+        for page in count(1):
+            body = details_query(page, self._clock.now())
+            found = await self._ask(intake, DETAILS, body, urgency)
+            if len(found.conversations) < PAGE:
+                return
+            if page == MOST_PAGES:
+                log.warning("survey_too_long", conversations=MOST_PAGES * PAGE)
+                return
+
+    async def _ask(self, intake: Intake, path: str, body: bytes, urgency: Urgency) -> _Paged:
+        answer = await self._client.request("POST", path, body=body, urgency=urgency)
+        intake.read(Reading(answer.body, answer.sent_at, answer.date))
+        try:
+            return msgspec.json.decode(answer.body, type=_Paged)
+        except msgspec.DecodeError:
+            return _Paged()  # what is wrong with it, the intake has said
+
+    async def _read_forever(self, intake: Intake) -> None:
+        while True:
+            self._news.clear()
+            wanted = intake.wanted(AT_ONCE)
+            if wanted:
+                async with asyncio.TaskGroup() as reading:
+                    for conversation_id in wanted:
+                        reading.create_task(self._read(intake, conversation_id))
+                if self.problem is not None:
+                    await asyncio.sleep(REFUSED_SECONDS)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._news.wait()
+
+    async def _read(self, intake: Intake, conversation_id: str) -> None:
+        try:
+            answer = await self._client.request(
+                "GET",
+                CONVERSATION + conversation_id,
+                urgency=Urgency.REPAIR,
+                name=CONVERSATION + "{id}",
+            )
+        except PlatformError as error:
+            intake.read_failed(conversation_id)
+            self._failed(error)
+            return
+        self.problem = None
+        self.reads += 1
+        queues = intake.read(Reading(answer.body, answer.sent_at, answer.date))
+        if queues:
+            self._missed(queues)
+
+    def _failed(self, error: PlatformError) -> None:
+        """Count it; what will not pass by itself is said once."""
+        self.failures[error.fault] += 1
+        if error.fault in FATAL:
+            if self.problem is None:
+                log.error("reconciliation_refused", problem=str(error))
+            self.problem = str(error)
+        else:
+            log.info("read_failed", fault=error.fault, request=error.request)
