@@ -7,6 +7,7 @@ nothing is sent.
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 
 from websockets.exceptions import ConnectionClosed, InvalidURI
@@ -55,6 +56,7 @@ class WebsocketSource:
         `ping_every` sends `{"message":"ping"}` as text so often, for servers that expect it.
         """
         self.name = name
+        self.problems: Sequence[str] = ()
         self.connections = 0
         self.failures: Counter[Cause] = Counter()
         self._url = _checked(name, url)
