@@ -21,6 +21,7 @@ __all__ = ["WITH_AGENT", "Place", "Survey", "agrees", "contradicts", "outline"]
 WITH_AGENT = frozenset(
     {State.CONNECTED, State.AUTO_DIALING, State.DIALING, State.TALKING, State.HELD}
 )
+_OVER = frozenset({State.DISCONNECTED})
 _UNDIALLED = frozenset({State.CONNECTED, State.AUTO_DIALING})
 """Told apart by our own timer alone: the platform shows both alike."""
 
@@ -34,6 +35,11 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     queue_id: str | None = None
     user_id: str | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, as far as a bulk read can be believed."""
+        return self.states == _OVER
+
 
 class Survey(msgspec.Struct, frozen=True, gc=False):
     """One page of a bulk read."""
@@ -46,8 +52,8 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     places: list[Place] = []
 
 
-def outline(picture: Snapshot, now: datetime) -> Place | None:
-    """Work out where a picture shows its latest callback; None when there is none, or it is over.
+def outline(picture: Snapshot, now: datetime) -> Place:
+    """Work out where a picture shows its latest open callback, or that there is none any more.
 
     Through the same rules as a frame's, on a conversation of its own.
     """
@@ -66,7 +72,8 @@ def outline(picture: Snapshot, now: datetime) -> Place | None:
             states = _UNDIALLED if state in _UNDIALLED else frozenset({state})
             callback.state = state
             return Place(picture.conversation_id, states, current_queue(cast), current_user(cast))
-    return None
+    queues = [sighting.queue_id for sighting in picture.sightings if sighting.queue_id is not None]
+    return Place(picture.conversation_id, _OVER, queues[-1] if queues else None)
 
 
 def agrees(callback: Callback, place: Place) -> bool:

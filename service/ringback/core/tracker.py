@@ -258,12 +258,14 @@ class Tracker:
             entry = self._entries.get(place.conversation_id)
             if entry is None:
                 if self.repair.listened_to(place.queue_id):
-                    self.repair.wants.unknown(place.conversation_id)
+                    self.repair.wants.unknown(place.conversation_id, over=place.over)
                 continue
             if entry.confirmed_at > as_of:
                 continue  # what is known is newer
             conversation = unpack(entry.state)
             callback = next((one for one in reversed(conversation.callbacks) if one.open), None)
+            if callback is None and place.over:
+                continue
             if callback is None or contradicts(callback, place):
                 self.repair.wants.contradicted(place.conversation_id)
             elif agrees(callback, place) and self._end_doubt(
@@ -428,9 +430,7 @@ def _places(survey: Survey, now: datetime) -> Iterator[tuple[Place, datetime]]:
     for place in survey.places:
         yield place, as_of
     for picture in survey.pictures:
-        shown = outline(picture, now)
-        if shown is not None:
-            yield shown, as_of
+        yield outline(picture, now), as_of
 
 
 def _stage(conversation: Conversation) -> str:

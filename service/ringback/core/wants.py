@@ -64,7 +64,8 @@ class Wants:
         self._listened_to = listened_to
         self._overdue = overdue
         self._contradicted: set[str] = set()
-        self._unknown: dict[str, None] = {}
+        self._unknown: dict[str, bool] = {}
+        """With whether they have ended: then there is no hurry."""
         self._asked: dict[str, datetime] = {}
         self._round: Iterator[str] = iter(())
 
@@ -76,10 +77,10 @@ class Wants:
         """A survey does not agree with what is known."""
         self._contradicted.add(conversation_id)
 
-    def unknown(self, conversation_id: str) -> None:
-        """A survey shows a conversation that is not known."""
+    def unknown(self, conversation_id: str, *, over: bool) -> None:
+        """A survey shows a conversation that is not known; `over` when it has ended as well."""
         if len(self._unknown) < MOST_UNKNOWN:
-            self._unknown[conversation_id] = None
+            self._unknown[conversation_id] = over
 
     def satisfied(self, conversation_id: str) -> None:
         """A frame or a read has shown how it is."""
@@ -103,7 +104,8 @@ class Wants:
     def _urgency(self, conversation_id: str) -> tuple[int, int, str]:
         entry = self._entries.get(conversation_id)
         if entry is None:
-            return _UNKNOWN, _FAR, conversation_id
+            over = self._unknown.get(conversation_id, False)
+            return len(_URGENCY) if over else _UNKNOWN, _FAR, conversation_id
         stage = stage_of(entry.state)
         rank = _URGENCY[State(stage)] if stage in _OPEN else len(_URGENCY)
         return rank, entry.wake_at or _FAR, conversation_id

@@ -160,6 +160,11 @@ class Pipeline:
         )
         self._take_all(self.tracker.disconnected(self.source, cause, since, topics, now))
 
+    def blind_since(self) -> datetime | None:
+        """Say when the earliest gap began that still lasts."""
+        gaps = self.tracker.repair.ledger.open_gaps(self.source)
+        return min((gap.since for gap in gaps), default=None)
+
     def read(self, reading: Reading) -> frozenset[str]:
         """Take the answer of a REST read; give the queues of which frames must have been lost."""
         now = self._now()

@@ -193,7 +193,7 @@ def _detailed(answer: DetailsAnswer, read_at: datetime) -> Survey:
     pictures = [
         Snapshot(detail.conversation_id, list(_sightings(detail)), True, read_at)  # noqa: FBT003  by position, as translate does
         for detail in details
-        if detail.conversation_id and detail.conversation_end is None
+        if detail.conversation_id
     ]
     return Survey(read_at, as_of if details else None, pictures=pictures)
 
