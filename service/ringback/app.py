@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from ringback.sources.recording import RecordingSource, read_recordings
 from ringback.sources.websocket import WebsocketSource
 from ringback.stores.memory import MemoryStore
 from ringback.stores.sqlite import SqliteStore
-from ringback.vitals import Vitals
+from ringback.vitals.daemon import Vitals
 from ringback.web.app import create_app
 from ringback.web.metrics import Metrics
 from ringback.web.server import WebServer
@@ -252,6 +252,7 @@ class _SimulatedSource:
 
     def __init__(self, source: WebsocketSource, centre: ContactCentre, pipeline: Pipeline) -> None:
         self.name = source.name
+        self.problems: Sequence[str] = ()
         self._source = source
         self._centre = centre
         self._pipeline = pipeline

@@ -194,5 +194,9 @@ class Source(Protocol):
     name: str
     """Stable, unique in the daemon: labels metrics, gaps and source events."""
 
+    @property
+    def problems(self) -> Sequence[str]:
+        """What keeps it from working as it should, each with what to do; no ids, no secrets."""
+
     async def run(self, intake: Intake) -> None:
         """Listen until cancelled, or until the source has ended. Raises `SourceError`."""

@@ -14,18 +14,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback.core.derivation import Cast
 from ringback.core.legs import LATEST
 from ringback.core.policy import Policy
-from ringback.core.records import Callback
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.errors import FrameError
 from ringback.simulator.centre import ContactCentre, Emission
 from ringback.simulator.faults import FaultRates, Faults
 from ringback.simulator.options import Options
-from ringback.simulator.truths import State, Truth
 from ringback.wire.decode import Decoder
+from support.truth import callback_of, cannot_be_armed, differences
 
 START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -71,40 +69,6 @@ class Watcher:
             change = self.tracker.observe(found, self.now)
             self.take([] if change is None else [change])
 
-    def callback(self, truth: Truth) -> Callback | None:
-        conversation = self.tracker.get(truth.conversation_id)
-        if conversation is None:
-            return None
-        return next(
-            (
-                one
-                for one in conversation.callbacks
-                if one.id_in(truth.conversation_id) == truth.callback_id
-            ),
-            None,
-        )
-
-
-def wrong(watcher: Watcher, centre: ContactCentre, *, voice: bool) -> list[str]:
-    """Give every difference from the truth, for a message that says what happened."""
-    differences = []
-    for truth in centre.truth().values():
-        callback = watcher.callback(truth)
-        wanted: dict[str, object] = {
-            "state": (truth.state if voice else truth.state_without_voice).value,
-            "offers": truth.offers,
-        }
-        found: dict[str, object] = {}
-        if callback is not None:
-            found = {"state": callback.state.value, "offers": callback.offers}
-        # Without voice legs nobody can tell who was reached.
-        if voice and truth.outcome is not None and callback is not None:
-            wanted["outcome"] = truth.outcome.value
-            found["outcome"] = callback.outcome
-        if found != wanted:
-            differences.append(f"{truth.callback_id} ({truth.kind}): {found}, truly {wanted}")
-    return differences
-
 
 def follow_without_faults(seed: int, *, voice: bool, minutes: int) -> int:
     centre = ContactCentre(
@@ -118,23 +82,8 @@ def follow_without_faults(seed: int, *, voice: bool, minutes: int) -> int:
         for emission in centre.advance(until):
             watcher.hear(emission)
         watcher.wait(until)
-        assert wrong(watcher, centre, voice=voice) == []
+        assert differences(watcher.tracker, centre, voice=voice) == []
     return len(centre.truth())
-
-
-def cannot_be_armed(callback: Callback, truth: Truth) -> bool:
-    """Whether the simulator was halted in the one frame that lacks the agent's connect time.
-
-    The next one would have told it. Without it nobody can know the deadline of the automatic call,
-    which by the clock alone has come since.
-    """
-    agent = Cast(callback).agent
-    return (
-        truth.state is State.AUTO_DIALING
-        and callback.state.value == State.CONNECTED
-        and agent is not None
-        and agent.connected_at is None
-    )
 
 
 def follow_through_faults(seed: int, minutes: int) -> int:
@@ -159,10 +108,10 @@ def follow_through_faults(seed: int, minutes: int) -> int:
     different = [
         truth.callback_id
         for truth in centre.truth().values()
-        if (callback := watcher.callback(truth)) is None
+        if (callback := callback_of(watcher.tracker, truth)) is None
         or (callback.state.value != truth.state.value and not cannot_be_armed(callback, truth))
     ]
-    assert different == [], wrong(watcher, centre, voice=True)
+    assert different == [], differences(watcher.tracker, centre)
     return len(centre.truth())
 
 

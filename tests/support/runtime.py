@@ -106,6 +106,7 @@ class Ear:
 
     def __init__(self, *said: bytes, error: Exception | None = None, ends: bool = False) -> None:
         self.name = "main"
+        self.problems: Sequence[str] = ()
         self.said = said
         self.error = error
         self.ends = ends

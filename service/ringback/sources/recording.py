@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -123,6 +123,7 @@ class RecordingSource:
     ) -> None:
         """Take `speed` as recorded seconds a second: 1 as it was, `math.inf` without waiting."""
         self.name = name
+        self.problems: Sequence[str] = ()
         self.skipped: Counter[RecordKind] = Counter()
         self._paths = tuple(paths)
         self._speed = speed

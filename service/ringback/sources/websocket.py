@@ -10,6 +10,7 @@ import logging
 import random
 import ssl
 from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
 from urllib.parse import urlsplit
@@ -106,6 +107,7 @@ class WebsocketSource:
         `ping_every` sends `{"message":"ping"}` as text so often, for servers that expect it.
         """
         self.name = name
+        self.problems: Sequence[str] = ()
         self.connections = 0
         self.failures: Counter[Cause] = Counter()
         self._url = _checked(name, url)

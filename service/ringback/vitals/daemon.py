@@ -1,6 +1,6 @@
-"""What the daemon says of itself: health checks and metrics, read when somebody asks."""
+"""What every daemon says of itself: health checks and metrics, read when somebody asks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ringback.core.clocks import Clock
 from ringback.core.legs import Verdict
@@ -10,8 +10,9 @@ from ringback.errors import FrameFault
 from ringback.ports import Source
 from ringback.runtime.daemon import Daemon
 from ringback.runtime.pipeline import Pipeline
+from ringback.vitals.measuring import counter, counters, gauge
 from ringback.web.health import Check, Status
-from ringback.web.metrics import Measure, MeasureKind
+from ringback.web.metrics import Measure
 
 __all__ = ["Vitals"]
 
@@ -22,10 +23,18 @@ STALE = tuple(verdict.value for verdict in Verdict if verdict not in ("changed",
 class Vitals:
     """Reads the counters of a daemon's parts."""
 
-    def __init__(self, daemon: Daemon, pipeline: Pipeline, source: Source) -> None:
+    def __init__(
+        self,
+        daemon: Daemon,
+        pipeline: Pipeline,
+        source: Source,
+        more: Callable[[], Iterable[Measure]] = lambda: (),
+    ) -> None:
+        """`more` gives what the kind of source has to say of itself."""
         self._daemon = daemon
         self._pipeline = pipeline
         self._source = source
+        self._more = more
 
     def checks(self) -> Sequence[Check]:
         """Say how each part is."""
@@ -38,10 +47,24 @@ class Vitals:
             _check(
                 f"source {self._source.name}",
                 bad=deaf,
-                reason="does not hear: states may be behind",
+                reason=f"{self._blindness()}: states may be behind",
                 status=Status.DEGRADED,
             ),
+            *(
+                Check(f"source {self._source.name}", Status.DEGRADED, problem)
+                for problem in self._source.problems
+            ),
         )
+
+    def _blindness(self) -> str:
+        """Say of how much the source does not hear, and why."""
+        gaps = self._pipeline.tracker.repair.ledger.open_gaps(self._pipeline.source)
+        if not gaps:
+            return "does not hear"
+        causes = ", ".join(sorted({gap.cause for gap in gaps}))
+        topics = sum(len(gap.blind) for gap in gaps)
+        whole = any(not gap.topics for gap in gaps)
+        return f"does not hear ({causes})" if whole else f"blind for {topics} topics ({causes})"
 
     def measures(self) -> Iterator[Measure]:
         """Give every number there is."""
@@ -50,11 +73,11 @@ class Vitals:
             self._pipeline.tracker,
             self._pipeline.decoder,
         )
-        kinds = ("snapshot", "system", "ignored", *(fault.value for fault in FrameFault))
-        yield from _counters(
+        kinds = ("snapshot", "system", "ignored", "read", *(fault.value for fault in FrameFault))
+        yield from counters(
             "frames", "Frames received, by what they were.", "kind", kinds, pipeline.frames
         )
-        yield from _counters(
+        yield from counters(
             "sightings_dropped",
             "Legs in snapshots that changed nothing because they were stale, by reason.",
             "reason",
@@ -62,15 +85,17 @@ class Vitals:
             tracker.dropped,
         )
         for stage in STAGES:
-            yield _gauge(
+            yield gauge(
                 "conversations",
                 "Conversations known, by the state of their latest open callback.",
                 tracker.stages[stage],
                 state=stage,
             )
         yield from self._scalars()
+        yield from self._gaps()
+        yield from self._more()
         for name, count in decoder.unknown_values.items():
-            yield _counter(
+            yield counter(
                 "unknown_values",
                 "Values that an enumeration of the platform does not list yet.",
                 count,
@@ -78,14 +103,14 @@ class Vitals:
             )
         now = pipeline.clock.now()
         for clock in (Clock.CLOUD, Clock.PROVIDER):
-            yield _gauge(
+            yield gauge(
                 "clock_skew_seconds",
                 "How far a clock of the platform is known to run ahead of ours.",
                 tracker.skews.ahead(clock, now).total_seconds(),
                 clock=clock.value,
             )
         for reader, position in pipeline.told.items():
-            yield _gauge(
+            yield gauge(
                 "reader_lag_entries",
                 "Committed journal entries that a reader has not dealt with.",
                 pipeline.position - position,
@@ -98,52 +123,58 @@ class Vitals:
             self._pipeline.tracker,
             self._pipeline.decoder,
         )
-        yield _counter("commits", "Transactions committed.", pipeline.commits)
-        yield _counter(
+        yield counter("commits", "Transactions committed.", pipeline.commits)
+        yield counter(
             "frames_tolerated",
             "Frames understood only without their null and {}.",
             decoder.tolerated,
         )
-        yield _counter(
+        yield counter(
             "timestamps_unbelievable",
             "Timestamps too far in the future to be believed.",
             tracker.skews.nonsense,
         )
-        yield _gauge("journal_position", "The last committed journal entry.", pipeline.position)
-        yield _gauge(
+        yield gauge("journal_position", "The last committed journal entry.", pipeline.position)
+        yield gauge(
             "source_connected",
             "1 while the source hears.",
             tracker.repair.ledger.hears_all(pipeline.source),
             source=self._source.name,
         )
-        yield _gauge(
+        yield gauge(
             "unknown_fields",
             "Fields that no struct knows, in the frames sampled so far.",
             len(decoder.unknown_fields),
         )
         if pipeline.heard_at is not None:
-            yield _gauge(
+            yield gauge(
                 "last_frame_timestamp_seconds",
                 "When the last frame came.",
                 pipeline.heard_at.timestamp(),
             )
 
+    def _gaps(self) -> Iterator[Measure]:
+        repair = self._pipeline.tracker.repair
+        for cause, count in repair.ledger.opened.items():
+            yield counter("gaps", "Intervals in which the source was blind.", count, cause=cause)
+        yield counter(
+            "blind_seconds",
+            "How long the gaps were that have ended.",
+            repair.ledger.blind_time.total_seconds(),
+        )
+        yield gauge("gaps_open", "Gaps that last.", len(repair.ledger.open_gaps()))
+        yield gauge(
+            "conversations_unverified",
+            "Conversations that a gap has touched and nothing has confirmed since.",
+            len(repair.doubts),
+        )
+        yield gauge("reads_wanted", "Conversations that are best read by REST.", len(repair.wants))
+        yield counter(
+            "frames_missed",
+            "Single reads that have shown lost frames although no gap was known.",
+            self._pipeline.corrections,
+        )
+
 
 def _check(name: str, *, bad: bool, reason: str | None, status: Status = Status.FAILED) -> Check:
     return Check(name, status, reason) if bad else Check(name, Status.OK)
-
-
-def _counters(
-    name: str, text: str, label: str, values: Sequence[str], counts: Mapping[str, int]
-) -> Iterator[Measure]:
-    """Give a counter for each value of a closed set, those that are still 0 included."""
-    for value in values:
-        yield _counter(name, text, counts.get(value, 0), **{label: value})
-
-
-def _counter(name: str, text: str, value: int, **labels: str) -> Measure:
-    return Measure(f"ringback_{name}", text, MeasureKind.COUNTER, value, labels)
-
-
-def _gauge(name: str, text: str, value: float, **labels: str) -> Measure:
-    return Measure(f"ringback_{name}", text, MeasureKind.GAUGE, value, labels)

@@ -7,7 +7,7 @@ from ringback.core.policy import Policy
 from ringback.errors import FrameFault
 from ringback.runtime.daemon import Budgets, Daemon
 from ringback.runtime.pipeline import Pipeline
-from ringback.vitals import Vitals
+from ringback.vitals.daemon import Vitals
 from ringback.web.health import Check, Status, overall
 from support.gateway import frame
 from support.runtime import Ear, HeldStore, LoopClock, make_pipeline

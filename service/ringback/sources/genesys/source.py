@@ -1,0 +1,167 @@
+"""A Genesys Cloud organisation as a source: its queues found, their topics heard, its gaps mended.
+
+Whatever the platform refuses or cannot do makes the source degraded, never the daemon end: what was
+stored stays, and it is tried again.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+import structlog
+
+from ringback.errors import PlatformError, SourceError
+from ringback.ports import Clock, Intake
+from ringback.sources.genesys.client import RestClient
+from ringback.sources.genesys.fleet import Fleet
+from ringback.sources.genesys.gate import Gate
+from ringback.sources.genesys.patterns import Patterns
+from ringback.sources.genesys.plan import TopicChoice, topics_of
+from ringback.sources.genesys.queues import (
+    Difference,
+    FollowedQueue,
+    difference,
+    discover,
+    refuse_none,
+)
+from ringback.sources.genesys.reconciliation import Reconciliation
+from ringback.wire.topics import split, subject
+
+__all__ = ["GenesysSource"]
+
+log = structlog.get_logger(__name__)
+
+FIRST_TRY_SECONDS = 2.0
+MOST_TRY_SECONDS = 60.0
+QUIET_LOOK_SECONDS = 30.0
+
+
+class GenesysSource:
+    """Listens to an organisation for as long as the daemon runs."""
+
+    def __init__(
+        self,
+        name: str,
+        client: RestClient,
+        fleet: Fleet,
+        clock: Clock,
+        *,
+        patterns: Patterns,
+        topics: TopicChoice,
+        queues_every: float,
+        reconcile_every: float,
+        quiet_after: float,
+    ) -> None:
+        """Take the client unopened; seconds are on the loop's clock."""
+        self.name = name
+        self.client = client
+        self.fleet = fleet
+        self.queues: Mapping[str, FollowedQueue] = {}
+        """Those that are followed, by id."""
+        self.reconciliation = Reconciliation(
+            client,
+            clock,
+            queue_ids=lambda: list(self.queues),
+            every=reconcile_every,
+            missed=self._missed,
+        )
+        self._patterns = patterns
+        self._topics: TopicChoice = topics
+        self._queues_every = queues_every
+        self._quiet_after = quiet_after
+        self._discovery_problem: str | None = None
+
+    @property
+    def problems(self) -> Iterator[str]:
+        """Say what keeps it from working as it should."""
+        for problem in (self._discovery_problem, self.fleet.problem, self.reconciliation.problem):
+            if problem is not None:
+                yield problem
+
+    async def run(self, intake: Intake) -> None:
+        """Listen until cancelled."""
+        gate = Gate(intake, self.reconciliation.ask)
+        async with self.client, asyncio.TaskGroup() as tasks:
+            await self._discover_first(intake, gate)
+            tasks.create_task(self.fleet.run(gate), name="genesys.fleet")
+            tasks.create_task(self._discover_forever(intake, gate), name="genesys.queues")
+            tasks.create_task(self.reconciliation.run(intake), name="genesys.reconciliation")
+            tasks.create_task(self._suspect_forever(intake), name="genesys.suspicion")
+
+    # Which queues
+
+    async def _discover_first(self, intake: Intake, gate: Gate) -> None:
+        """Find queues to begin with, however long that takes."""
+        pause = FIRST_TRY_SECONDS
+        while not await self._discover(intake, gate):
+            intake.disconnected("cannot read queues")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MOST_TRY_SECONDS)
+
+    async def _discover_forever(self, intake: Intake, gate: Gate) -> None:
+        while True:
+            await asyncio.sleep(self._queues_every)
+            await self._discover(intake, gate)
+
+    async def _discover(self, intake: Intake, gate: Gate) -> bool:
+        """Read the queues and follow what is meant; whether that could be done."""
+        try:
+            found = await discover(self.client, self._patterns)
+            refuse_none(self.name, found, self._patterns)
+        except (PlatformError, SourceError) as error:
+            if self._discovery_problem is None:
+                log.warning("queues_not_read", problem=str(error))
+            self._discovery_problem = str(error)
+            return False
+        self._discovery_problem = None
+        self._follow(difference(self.queues, found), intake, gate)
+        return True
+
+    def _follow(self, news: Difference, intake: Intake, gate: Gate) -> None:
+        for queue in (*news.appeared, *news.changed):
+            intake.settings(queue.settings)
+        known = {id_: queue for id_, queue in self.queues.items() if id_ not in news.vanished}
+        self.queues = known | {queue.id: queue for queue in (*news.appeared, *news.changed)}
+        if not (news.appeared or news.vanished):
+            return
+        log.info(
+            "queues_followed",
+            queues=len(self.queues),
+            appeared=len(news.appeared),
+            vanished=len(news.vanished),
+        )
+        topics = [topic for id_ in self.queues for topic in topics_of(id_, self._topics)]
+        intake.follows(self.queues.keys())
+        gate.follow([name for topic in topics for name in split(topic)])
+        self.fleet.follow(topics)
+
+    # Whether silence is to be believed
+
+    async def _suspect_forever(self, intake: Intake) -> None:
+        """Survey when a channel lives and brings nothing for long; `_missed` hears what that shows.
+
+        By day a busy queue is never silent for so long, and by night a survey costs little.
+        """
+        suspected: dict[frozenset[str], float] = {}
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(QUIET_LOOK_SECONDS)
+            quiet = {
+                frozenset(channel.topics): channel.conversation_at
+                for channel in self.fleet.channels
+                if clock() - channel.conversation_at > self._quiet_after
+            }
+            if any(suspected.get(topics) != since for topics, since in quiet.items()):
+                log.info("channels_quiet", channels=len(quiet))
+                await self.reconciliation.survey(intake)
+            suspected = quiet
+
+    def _missed(self, queues: frozenset[str]) -> None:
+        """A read has shown what no frame had told, in these queues."""
+        now = asyncio.get_running_loop().time()
+        for channel in self.fleet.channels:
+            covered = {subject(topic) for topic in channel.topics}
+            ids = {each.id for each in covered if each is not None}
+            if ids & queues:
+                log.warning("frames_missed", silent_seconds=round(now - channel.conversation_at))
+                if now - channel.conversation_at > self._quiet_after:
+                    self.fleet.distrust(channel)

@@ -1,0 +1,1 @@
+"""Reports: what the parts count, as health checks and metrics."""

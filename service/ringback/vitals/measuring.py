@@ -1,0 +1,25 @@
+"""Makes measures of plain numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ringback.web.metrics import Measure, MeasureKind
+
+__all__ = ["counter", "counters", "gauge"]
+
+
+def counters(
+    name: str, text: str, label: str, values: Sequence[str], counts: Mapping[str, int]
+) -> Iterator[Measure]:
+    """Give a counter for each value of a closed set, those that are still 0 included."""
+    for value in values:
+        yield counter(name, text, counts.get(value, 0), **{label: value})
+
+
+def counter(name: str, text: str, value: float, **labels: str) -> Measure:
+    """Give what only grows; `name` is without `ringback_` and `_total`."""
+    return Measure(f"ringback_{name}", text, MeasureKind.COUNTER, value, labels)
+
+
+def gauge(name: str, text: str, value: float, **labels: str) -> Measure:
+    """Give what goes up and down; `name` is without `ringback_`."""
+    return Measure(f"ringback_{name}", text, MeasureKind.GAUGE, value, labels)
