@@ -1,72 +1,35 @@
-"""Asks a source whether it hears, and no more than that."""
+"""Asks a websocket whether it can be connected to, and no more than that."""
 
 import asyncio
-from collections.abc import Collection, Sequence
-from datetime import datetime
+import ssl
 
-from ringback.core.snapshots import QueueSettings
-from ringback.errors import RingbackError
-from ringback.ports import Reading, Source
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidProxy, InvalidStatus, WebSocketException
 
-__all__ = ["hears"]
+from ringback.sources.websocket import MUTE
 
-
-class _Probe:
-    """An intake that only wants to know whether there is a connection; frames are let go."""
-
-    def __init__(self) -> None:
-        self.outcome: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-
-    async def room(self) -> None:
-        """Wait for ever: nothing need be received."""
-        await asyncio.Event().wait()
-
-    def frame(self, frame: bytes | str) -> None: ...
-
-    def connected(self, topics: Collection[str] = ()) -> None:
-        """All is well."""
-        self._settle(None)
-
-    def disconnected(
-        self, cause: str, since: datetime | None = None, topics: Collection[str] = ()
-    ) -> None:
-        """It is not."""
-        self._settle(cause)
-
-    def read(self, reading: Reading) -> int:
-        """Correct nothing."""
-        return 0
-
-    def read_failed(self, conversation_id: str) -> None: ...
-
-    def settings(self, settings: QueueSettings) -> None: ...
-
-    def wanted(self, limit: int) -> Sequence[str]:
-        """Want nothing."""
-        return ()
-
-    def _settle(self, outcome: str | None) -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(outcome)
+__all__ = ["unreachable"]
 
 
-async def hears(source: Source, timeout: float) -> str | None:
-    """Run a source until it hears or says that it does not; give None, or why not.
+async def unreachable(url: str, seconds: float) -> str | None:
+    """Give None if a websocket can be opened within so many seconds, else why not.
 
-    Takes at most `timeout` seconds. Raises `RingbackError` as the source does.
+    In fixed words: the address may hold a token.
     """
-    probe = _Probe()
-    running = asyncio.create_task(source.run(probe), name="probe")
     try:
-        await asyncio.wait(
-            {running, probe.outcome}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-        )
-        if probe.outcome.done():
-            return probe.outcome.result()
-        if running.done() and isinstance(error := running.exception(), RingbackError):
-            raise error
-        return "it ended at once" if running.done() else f"no answer within {timeout:g} seconds"
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-        probe.outcome.cancel()
+        async with asyncio.timeout(seconds):
+            connection = await connect(url, logger=MUTE, open_timeout=None, close_timeout=1)
+            await connection.close()
+    except TimeoutError:
+        return f"no answer within {seconds:g} seconds"
+    except InvalidStatus as error:
+        return f"the handshake is rejected with HTTP {error.response.status_code}"
+    except (InvalidProxy, ImportError):
+        return "the proxy that the environment names cannot be used"
+    except ssl.SSLError:
+        return "TLS failed"
+    except OSError:
+        return "no connection: the name, the network, or nobody listening"
+    except (WebSocketException, ValueError):
+        return "what answers is no websocket"
+    return None

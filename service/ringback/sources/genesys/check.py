@@ -35,6 +35,7 @@ TOKEN = "/api/v2/tokens/me"  # noqa: S105  # a path
 ORGANISATION = "/api/v2/organizations/me"
 SKEW_TOLD = timedelta(seconds=2)
 SKEW_WRONG = timedelta(seconds=60)
+NTP = "set it by NTP (timedatectl set-ntp true): waits and due times are reckoned with it"
 A_SECOND = timedelta(seconds=1)
 """The `Date` header's grain."""
 ELSEWHERE = {PlatformFault.NOT_FOUND, PlatformFault.FORBIDDEN, PlatformFault.REFUSED}
@@ -136,7 +137,8 @@ class Check:
     def _time(self, answer: Answer, now: datetime) -> None:
         """Compare clocks. The header says whole seconds, and the way takes its own time."""
         if answer.date is None:
-            self._add(Level.WARN, "clock", "the platform does not say what time it has")
+            problem, remedy = "the platform does not say what time it has", NTP
+            self._add(Level.WARN, "clock", problem, remedy)
             return
         ahead = max(timedelta(), answer.date - now)
         behind = max(timedelta(), answer.sent_at - answer.date - A_SECOND)
@@ -151,7 +153,7 @@ class Check:
             level,
             "clock",
             f"this machine's clock is {seconds} {which} the platform's",
-            "set it by NTP (timedatectl set-ntp true): waits and due times are reckoned with it",
+            NTP,
         )
 
     async def _queues(self) -> Discovery | None:
