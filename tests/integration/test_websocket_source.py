@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from ringback.sources.websocket import Cause, WebsocketSource
+from ringback.sources.socket import Cause
+from ringback.sources.websocket import WebsocketSource
 from support.intake import Ears
 
 LIMIT = 10_000

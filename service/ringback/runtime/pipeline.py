@@ -21,6 +21,7 @@ from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Reading, Row, Store
+from ringback.runtime.firing import Firing
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import Gap, encode_gap, encode_settings
@@ -78,6 +79,7 @@ class Pipeline:
         self.source = source
         """The name of the source whose intake this is."""
         self._started_at = clock.now()
+        self._firing = Firing(tracker)
         self._encode = encoder.encode
         self._store = store
         self._quarantine = quarantine
@@ -118,7 +120,7 @@ class Pipeline:
 
     def frame(self, frame: bytes | str) -> None:
         """Take one frame; whatever is wrong with it, the next one is taken too."""
-        now = self.heard_at = self.clock.now()
+        now = self.heard_at = self._now()
         if self._record is not None:
             self._record(now, frame, "frame")
         try:
@@ -135,7 +137,7 @@ class Pipeline:
 
     def connected(self, topics: Collection[str] = ()) -> None:
         """Note that the source hears."""
-        now = self.clock.now()
+        now = self._now()
         self._keep_gap(now, Gap(self.source, "connected", topics=list(topics)))
         log.info("source_hears", source=self.source, topics=len(topics) or "all")
         self._take_all(self.tracker.connected(self.source, topics, now))
@@ -144,7 +146,7 @@ class Pipeline:
         self, cause: str, since: datetime | None = None, topics: Collection[str] = ()
     ) -> None:
         """Note that the source is blind."""
-        now = self.clock.now()
+        now = self._now()
         if since is None:
             ledger = self.tracker.repair.ledger
             since = now if ledger.ever_heard(self.source) else self._started_at
@@ -160,7 +162,7 @@ class Pipeline:
 
     def read(self, reading: Reading) -> frozenset[str]:
         """Take the answer of a REST read; give the queues of which frames must have been lost."""
-        now = self.clock.now()
+        now = self._now()
         calm = not self.tracker.repair.doubts
         if self._record is not None:
             self._record(now, reading.body, "read", reading)
@@ -192,7 +194,7 @@ class Pipeline:
 
     def settings(self, settings: QueueSettings) -> None:
         """Take in a queue's settings."""
-        now = self.clock.now()
+        now = self._now()
         if self._record is not None:
             self._record(now, encode_settings(settings), "settings")
         self._take_all(self.tracker.observe_settings(settings, now))
@@ -277,6 +279,20 @@ class Pipeline:
     @property
     def _gathering(self) -> int:
         return len(self._batch.rows) + len(self._batch.events)
+
+    def fire(self) -> bool:
+        """Fire what is due, as much as goes into a commit; whether there was anything."""
+        changes = self._firing.fire(self.clock.now(), GROUP)
+        for change in changes:
+            self.take(change)
+        return bool(changes)
+
+    def _now(self) -> datetime:
+        """Give the present; what was due before it has been fired, as a replay would."""
+        now = self.clock.now()
+        if self._firing.due(now):
+            self.fire()
+        return now
 
     def _take_all(self, changes: Iterable[Change]) -> None:
         for change in changes:

@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ringback.core.events import Event
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.errors import FrameError, RecordingError
 from ringback.ports import Reading, Record
-from ringback.runtime.pipeline import take_reading
+from ringback.runtime.firing import Firing
+from ringback.runtime.pipeline import GROUP, take_reading
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import decode_gap, decode_settings
 
@@ -30,7 +31,7 @@ class Replay:
         self._decoder = decoder
         self._emit = emit
         self._complain = complain
-        self._reached: datetime | None = None
+        self._firing = Firing(tracker, late=timedelta.max)
         self.counts: Counter[str] = Counter()
         """What was seen: `records`, `events`, `skipped`, and snapshots, system frames and so on."""
 
@@ -43,24 +44,18 @@ class Replay:
             if until is not None and record.at > until:
                 break
             self.counts["records"] += 1
-            now = record.at if self._reached is None else max(self._reached, record.at)
-            self._fire(now)
-            self._reached = now
-            self._consume(record, now)
-        if self._reached is not None:
-            self._fire(self._reached if until is None else until)
+            self._fire(record.at)
+            self._consume(record, self._firing.reach(record.at))
+        if until is not None and self.counts["records"]:
+            self._fire(until)
 
     def stages(self) -> dict[str, int]:
         """How many conversations are in which stage now."""
         return {stage: count for stage, count in self.tracker.stages.items() if count}
 
     def _fire(self, until: datetime) -> None:
-        """Fire each deadline at its own instant; one that is past already fires now, late."""
-        while (deadline := self.tracker.next_deadline()) is not None and deadline <= until:
-            now = deadline if self._reached is None else max(deadline, self._reached)
-            self._reached = now
-            for change in self.tracker.fire_due(now):
-                self._take(change)
+        while changes := self._firing.fire(until, GROUP):
+            self._take_all(changes)
 
     def _consume(self, record: Record, now: datetime) -> None:
         try:

@@ -24,10 +24,7 @@ async def wake_forever(pipeline: Pipeline) -> None:
     while True:
         await pipeline.room()
         pipeline.woke_at = asyncio.get_running_loop().time()
-        changes = pipeline.tracker.fire_due(pipeline.clock.now())
-        for change in changes:
-            pipeline.take(change)
-        if changes:
+        if pipeline.fire():
             await asyncio.sleep(0)
             continue
         await _sleep(pipeline)

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from ringback.errors import SourceError
-from ringback.sources.websocket import WebsocketSource, display_url
+from ringback.sources.websocket import WebsocketSource
 
 
 def source(url: str) -> WebsocketSource:
@@ -41,17 +41,3 @@ def test_an_error_does_not_repeat_what_may_be_secret() -> None:
     with pytest.raises(SourceError) as caught:
         source("ws://someone:canary@host/?token=canary#canary")
     assert "canary" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("ws://localhost:8080/feed", "ws://localhost:8080/feed"),
-        ("wss://me:secret@host/feed?token=secret", "wss://host/feed?..."),
-        ("wss://host/feed#secret", "wss://host/feed"),
-        ("ws://[::1]:81/", "ws://[::1]:81/"),
-        ("ws://host:port/", "(not a URL)"),
-    ],
-)
-def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
-    assert display_url(url) == shown

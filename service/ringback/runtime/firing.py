@@ -1,0 +1,43 @@
+"""Fires what is due, each at its own instant, so that a replay does the very same.
+
+When a process gets to a deadline is chance; what came of it must not be. So a deadline counts as
+reached when it was due, unless it is found so late that this has to be told.
+"""
+
+from datetime import datetime, timedelta
+
+from ringback.core.telling import LATE
+from ringback.core.tracker import Change, Tracker
+
+__all__ = ["Firing"]
+
+
+class Firing:
+    """Fires the deadlines of one tracker, and keeps how far time has come."""
+
+    def __init__(self, tracker: Tracker, late: timedelta = LATE) -> None:
+        """What is more than `late` behind is fired as of the present."""
+        self._tracker = tracker
+        self._late = late
+        self._reached: datetime | None = None
+
+    def reach(self, now: datetime) -> datetime:
+        """Let time go on to `now`, or give how far it has come already."""
+        if self._reached is None or now > self._reached:
+            self._reached = now
+        return self._reached
+
+    def due(self, now: datetime) -> bool:
+        """Whether anything is due."""
+        deadline = self._tracker.next_deadline()
+        return deadline is not None and deadline <= now
+
+    def fire(self, until: datetime, limit: int) -> list[Change]:
+        """Fire what is due by then, earliest first, until that has changed `limit` rows or more."""
+        changes: list[Change] = []
+        while (deadline := self._tracker.next_deadline()) is not None and deadline <= until:
+            at = until if until - deadline > self._late else deadline
+            changes += self._tracker.fire_due(self.reach(at))
+            if len(changes) >= limit:
+                break
+        return changes
