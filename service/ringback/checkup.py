@@ -15,13 +15,12 @@ from ringback.ports import Clock
 from ringback.runtime.clock import SystemClock
 from ringback.settings import Settings
 from ringback.sources.findings import Finding, Level
-from ringback.sources.genesys.budget import Budget
+from ringback.sources.genesys.assembly import make_client
 from ringback.sources.genesys.check import Check
-from ringback.sources.genesys.client import Credentials, RestClient
 from ringback.sources.genesys.patterns import Patterns
-from ringback.sources.genesys.regions import find_region, hosts_of
+from ringback.sources.genesys.regions import find_region
 from ringback.sources.probe import unreachable
-from ringback.sources.websocket import display_url
+from ringback.sources.socket import display_url
 from ringback.stores.sqlite import inspect
 
 __all__ = ["check", "failed", "show"]
@@ -88,21 +87,15 @@ async def _source(settings: Settings, clock: Clock) -> list[Finding]:
 
 async def _genesys(settings: Settings, clock: Clock) -> list[Finding]:
     genesys = settings.genesys
-    hosts = hosts_of(genesys.region, genesys.login_url, genesys.api_url)
     patterns = Patterns(genesys.queues, genesys.queues_except)
-    async with RestClient(
-        hosts,
-        Credentials(genesys.client_id, genesys.client_secret.reveal()),
-        clock=clock,
-        budget=Budget(genesys.requests_per_minute),
-        chance=random.Random(),  # noqa: S311  # spreads retries, guards nothing
-        timeout=genesys.timeout_seconds,
-    ) as client:
+    region = find_region(genesys.region) if genesys.region else "hosts of its own"
+    chance = random.Random()  # noqa: S311  # spreads retries, guards nothing
+    async with make_client(settings, clock, chance) as client:
         return await Check(
             client,
             clock=clock,
             client_id=genesys.client_id,
-            region=find_region(genesys.region) if genesys.region else "hosts of its own",
+            region=region,
             patterns=patterns,
             topics=genesys.topics,
             most_channels=genesys.most_channels,

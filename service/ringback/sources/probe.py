@@ -1,14 +1,13 @@
 """Asks a websocket whether it can be connected to, and no more than that."""
 
 import asyncio
-import ssl
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidProxy, InvalidStatus, WebSocketException
-
-from ringback.sources.websocket import MUTE
+from ringback.sources.socket import REFUSALS, open_socket, refusal
 
 __all__ = ["unreachable"]
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Whatever arrives meanwhile is no reason to complain."""
 
 
 async def unreachable(url: str, seconds: float) -> str | None:
@@ -18,18 +17,10 @@ async def unreachable(url: str, seconds: float) -> str | None:
     """
     try:
         async with asyncio.timeout(seconds):
-            connection = await connect(url, logger=MUTE, open_timeout=None, close_timeout=1)
+            connection = await open_socket(
+                url, max_frame_bytes=MOST_BYTES, open_timeout=seconds, ping_every=seconds
+            )
             await connection.close()
-    except TimeoutError:
-        return f"no answer within {seconds:g} seconds"
-    except InvalidStatus as error:
-        return f"the handshake is rejected with HTTP {error.response.status_code}"
-    except (InvalidProxy, ImportError):
-        return "the proxy that the environment names cannot be used"
-    except ssl.SSLError:
-        return "TLS failed"
-    except OSError:
-        return "no connection: the name, the network, or nobody listening"
-    except (WebSocketException, ValueError):
-        return "what answers is no websocket"
+    except REFUSALS as error:
+        return refusal(error).phrase
     return None
