@@ -6,7 +6,7 @@ reads a clock or fails on what the platform sends.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -254,33 +254,44 @@ class Tracker:
     def survey(self, survey: Survey, now: datetime) -> list[Change]:
         """Compare a page of a bulk read. What agrees is confirmed, what differs is wanted."""
         changes: list[Change] = []
-        for place, as_of in _places(survey, now):
-            entry = self._entries.get(place.conversation_id)
-            if entry is None:
-                if self.repair.listened_to(place.queue_id):
-                    self.repair.wants.unknown(place.conversation_id, over=place.over)
-                continue
-            if entry.confirmed_at > as_of:
-                continue  # what is known is newer
-            conversation = unpack(entry.state)
-            callback = next((one for one in reversed(conversation.callbacks) if one.open), None)
-            if callback is None and place.over:
-                continue
-            if callback is None or contradicts(callback, place):
-                self.repair.wants.contradicted(place.conversation_id)
-            elif agrees(callback, place) and self._end_doubt(
-                conversation, entry, as_of, "survey", now
-            ):
-                events = [
-                    event
-                    for one in conversation.callbacks
-                    if one.open
-                    for event in self._settling.settle(
-                        conversation, one, now, "reconcile", confirmed=True
-                    )
-                ]
-                changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
+        as_of = survey.as_of or NEVER
+        for place in survey.places:
+            self._compare(place, None, as_of, now)
+        for picture in survey.pictures:
+            change = self._compare(outline(picture, now), picture, as_of, now)
+            if change is not None:
+                changes.append(change)
         return changes
+
+    def _compare(
+        self, place: Place, picture: Snapshot | None, as_of: datetime, now: datetime
+    ) -> Change | None:
+        """Compare one conversation; give what is to be told if that ends a doubt."""
+        key = place.conversation_id
+        entry = self._entries.get(key)
+        if entry is None:
+            if self.repair.listened_to(place.queue_id):
+                self.repair.wants.unknown(key, over=place.over)
+            return None
+        if entry.confirmed_at > as_of:
+            return None  # what is known is newer
+        conversation = unpack(entry.state)
+        callback = next((one for one in reversed(conversation.callbacks) if one.open), None)
+        if callback is None:
+            if not place.over:
+                self.repair.wants.contradicted(key)
+            return None
+        if picture is None or not agrees(callback, picture, place):
+            if picture is not None or contradicts(callback, place):
+                self.repair.wants.contradicted(key)
+            return None
+        if not self._end_doubt(conversation, entry, as_of, "survey", now):
+            return None
+        events: list[Event] = []
+        for one in conversation.callbacks:
+            if one.open:
+                events += self._settling.settle(conversation, one, now, "reconcile", confirmed=True)
+        return self._keep(conversation, entry, entry.heard_at, now, events)
 
     def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Change]:
         """A source hears these topics, none meaning all."""
@@ -422,15 +433,6 @@ class Tracker:
     def _wake_of(self, key: str) -> int | None:
         entry = self._entries.get(key)
         return None if entry is None else entry.wake_at
-
-
-def _places(survey: Survey, now: datetime) -> Iterator[tuple[Place, datetime]]:
-    """Give where each conversation of a survey is, and as of when."""
-    as_of = survey.as_of or NEVER
-    for place in survey.places:
-        yield place, as_of
-    for picture in survey.pictures:
-        yield outline(picture, now), as_of
 
 
 def _stage(conversation: Conversation) -> str:

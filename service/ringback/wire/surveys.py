@@ -34,18 +34,10 @@ class Observed(Wire):
     user_id: str | None = None
 
 
-class Statistics(Wire):
-    """`StatisticalSummary`."""
-
-    count: int | None = None
-
-
 class Observation(Wire):
     """One metric of one queue (`ObservationMetricData`)."""
 
     metric: str | None = None
-    stats: Statistics | None = None
-    truncated: bool = False
     observations: list[Observed] | None = None
 
 
@@ -127,8 +119,11 @@ _STATES = {
 }
 """What an open segment says of its session."""
 _ANSWERED = frozenset({"interact", "callback", "hold"})
-_WAITING = frozenset({State.WAITING})
-_WAITING_OR_ALERTING = frozenset({State.WAITING, State.ALERTING})
+_PLACES = {
+    # An offered callback waits as well, until somebody accepts it.
+    "oWaiting": frozenset({State.WAITING, State.ALERTING}),
+    "oInteracting": WITH_AGENT,
+}
 
 
 def decode_survey(body: bytes, read_at: datetime) -> Survey | None:
@@ -161,11 +156,8 @@ def _observed(answer: ObservationsAnswer, read_at: datetime) -> Survey:
         if group.get("mediaType", "callback") != "callback":
             continue
         queue_id = group.get("queueId")
-        alerting = sum(_count(one) for one in data if one.metric == "oAlerting")
         for one in data:
-            # An offered callback waits as well, until somebody accepts it.
-            waiting = _WAITING_OR_ALERTING if alerting else _WAITING
-            states = {"oWaiting": waiting, "oInteracting": WITH_AGENT}.get(one.metric or "")
+            states = _PLACES.get(one.metric or "")
             if states is not None:
                 places += [
                     Place(
@@ -178,11 +170,6 @@ def _observed(answer: ObservationsAnswer, read_at: datetime) -> Survey:
                     if seen.conversation_id
                 ]
     return Survey(read_at, read_at - OBSERVED_LATE, places=places)
-
-
-def _count(observation: Observation) -> int:
-    stats = observation.stats
-    return 0 if stats is None or stats.count is None else stats.count
 
 
 def _detailed(answer: DetailsAnswer, read_at: datetime) -> Survey:

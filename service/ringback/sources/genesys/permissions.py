@@ -13,7 +13,7 @@ from ringback.errors import PlatformError, PlatformFault
 from ringback.sources.findings import Finding, Level
 from ringback.sources.genesys.client import RestClient, Urgency, read_as
 from ringback.sources.genesys.plan import MOST_TOPICS
-from ringback.sources.genesys.queries import details_query, observations_query
+from ringback.sources.genesys.queries import observations_query, open_query
 from ringback.wire.rest import AvailableTopic, AvailableTopics, Channel, ChannelTopic, Subscriptions
 from ringback.wire.topics import subject
 
@@ -44,7 +44,7 @@ async def reads(client: RestClient, queue_ids: Sequence[str], now: datetime) -> 
             "analytics:conversationDetail:view",
             "to find scheduled callbacks",
             lambda: client.request(
-                "POST", "/api/v2/analytics/conversations/details/query", body=details_query(1, now)
+                "POST", "/api/v2/analytics/conversations/details/query", body=open_query(1, now)
             ),
         ),
         (

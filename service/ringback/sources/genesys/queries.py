@@ -28,7 +28,7 @@ def observations_query(queue_ids: Sequence[str]) -> bytes:
                 "clauses": [{"type": "or", "predicates": chosen}],
                 "predicates": [_matches("mediaType", "callback")],
             },
-            "metrics": ["oWaiting", "oAlerting", "oInteracting"],
+            "metrics": ["oWaiting", "oInteracting"],
             "detailMetrics": ["oWaiting", "oInteracting"],
         }
     )
