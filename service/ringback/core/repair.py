@@ -66,10 +66,26 @@ class Repair:
         if self.wants:
             self.wants.satisfied(conversation_id)
 
+    def over(self, conversation_id: str, how: How, now: datetime) -> None:
+        """A conversation is over, whatever a gap has hidden of it: ended is ended."""
+        if self.doubts:
+            self.doubts.end(conversation_id, how, now)
+
     def drop(self, conversation_id: str, now: datetime) -> None:
         """A conversation is no longer kept."""
-        self.doubts.drop(conversation_id, now)
+        self.doubts.end(conversation_id, None, now)
         self.wants.satisfied(conversation_id)
+
+    def set_back(self, now: datetime) -> None:
+        """The clock was set back to `now`. Nothing can be known as of later than that.
+
+        Otherwise a gap of the time that comes again would touch nothing, and no read would be young
+        enough to confirm anything.
+        """
+        for entry in self._entries.values():
+            entry.confirmed_at = min(entry.confirmed_at, now)
+            entry.heard_at = min(entry.heard_at, now)
+        self.doubts.set_back(now)
 
     def next_deadline(self) -> datetime | None:
         """When there is something to tell or to save."""
@@ -86,12 +102,12 @@ class Repair:
 
     def _touched(self, gap: Gap) -> Iterator[str]:
         """Give the live conversations that the gap may have hidden something of."""
-        subjects = gap.subjects
+        queues = gap.queues
         until = gap.until or gap.since
         for conversation_id, entry in self._entries.items():
             if (
                 entry.confirmed_at < until
-                and (not subjects or entry.queue_id is None or entry.queue_id in subjects)
+                and (not queues or entry.queue_id is None or entry.queue_id in queues)
                 and stage_of(entry.state) not in _OVER
             ):
                 yield conversation_id
