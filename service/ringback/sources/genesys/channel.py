@@ -7,9 +7,10 @@ from datetime import timedelta
 import msgspec
 
 from ringback.errors import FrameError, PlatformError
-from ringback.ports import Clock, Intake
+from ringback.ports import Clock
 from ringback.sources.genesys.client import Answer, RestClient, Urgency, read_as
 from ringback.sources.genesys.ends import End, Ended, refused_by
+from ringback.sources.genesys.hearer import Hearer
 from ringback.sources.genesys.line import Line, Listening
 from ringback.wire.rest import Channel as ChannelAnswer
 from ringback.wire.rest import ChannelTopic, Subscriptions
@@ -29,7 +30,7 @@ class Means(msgspec.Struct, frozen=True):
     """What every channel of a source works with."""
 
     client: RestClient
-    intake: Intake
+    hearer: Hearer
     clock: Clock
     how: Listening
 
@@ -134,7 +135,7 @@ class Channel:
 
     async def _connect(self) -> Ended | None:
         await self.close()
-        line = await Line.open(self._uri, self._id, self._means.intake, self._means.how, self._poke)
+        line = await Line.open(self._uri, self._id, self._means.hearer, self._means.how, self._poke)
         if isinstance(line, Ended):
             return line
         self.line = line

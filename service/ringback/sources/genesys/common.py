@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from ringback.errors import PlatformError, PlatformFault
-from ringback.sources.genesys.channel import Channel, Means, Rejection
+from ringback.sources.genesys.channel import Channel, Means, Rejection, singles
 from ringback.sources.genesys.ends import End
 from ringback.sources.genesys.evictions import Evictions
 
@@ -38,7 +38,7 @@ class Pace(msgspec.Struct, frozen=True):
     """When things are done; seconds."""
 
     renew: float
-    """A channel is replaced after so long, and up to a fifth earlier, so that not all are at once."""
+    """A channel is replaced after so long, or up to a fifth earlier: so not all are at once."""
     first_wait: float = 0.5
     most_wait: float = 30.0
     """Where the doubling of waits between attempts ends."""
@@ -74,14 +74,17 @@ class Places:
 
 
 class Rejections:
-    """Topics that the platform will not let us hear; each is told once."""
+    """Topics that the platform will not let us hear; each is logged once."""
 
-    def __init__(self) -> None:
+    def __init__(self, refuse: Callable[[Collection[str]], None]) -> None:
+        """`refuse` is told of all of them, as single topics, whenever they change."""
+        self._refuse = refuse
         self.present: dict[str, Rejection] = {}
         """By the topic's name; there are no more than topics that are wanted."""
 
     def note(self, rejected: Iterable[Rejection], heard: Iterable[str]) -> None:
         """Take in what came of asking."""
+        before = self.present.keys() | set()
         for topic in heard:
             if self.present.pop(topic, None) is not None:
                 log.info("topic_permitted", topic=topic)
@@ -94,24 +97,42 @@ class Rejections:
                     reason=each.reason,
                 )
             self.present[each.topic] = each
+        if self.present.keys() != before:
+            self._refuse(singles(self.present))
 
-    def forget(self, wanted: frozenset[str]) -> None:
+    def forget(self, wanted: Collection[str]) -> None:
         """Forget what is not wanted any more."""
-        for topic in self.present.keys() - wanted:
+        gone = self.present.keys() - set(wanted)
+        for topic in gone:
             del self.present[topic]
+        if gone:
+            self._refuse(singles(self.present))
 
 
 class Troubles:
-    """What the platform refuses, told once until something succeeds again."""
+    """What the platform refuses, logged once until something succeeds again."""
 
-    def __init__(self) -> None:
+    def __init__(self, denied_wait: float, chance: random.Random) -> None:
+        self._denied_wait = denied_wait
+        self._chance = chance
+        self._denied_until = 0.0
         self._told: set[PlatformFault] = set()
 
     def note(self, error: PlatformError) -> None:
-        """Tell of one, unless its like was told already."""
+        """Take in one."""
         if error.fault not in self._told:
             self._told.add(error.fault)
             log.warning("platform_refuses", problem=error.problem, remedy=error.remedy)
+        now = asyncio.get_running_loop().time()
+        if error.fault in DENIED and now >= self._denied_until:
+            self._denied_until = now + self._denied_wait * self._chance.uniform(0.5, 1)
+
+    def pause(self) -> float:
+        """Say for how many seconds nobody should try, where only a person can help.
+
+        All wait for the same moment, so that they share one login.
+        """
+        return max(0.0, self._denied_until - asyncio.get_running_loop().time())
 
     def over(self) -> None:
         """Something succeeded."""
@@ -144,8 +165,8 @@ class Common:
         self.chance = chance
         self.places = Places(spare)
         self.evictions = Evictions(chance)
-        self.rejections = Rejections()
-        self.troubles = Troubles()
+        self.rejections = Rejections(means.hearer.refuse)
+        self.troubles = Troubles(pace.denied_wait, chance)
         self.retire = retire
         self.changed = changed
         self.may_drop = may_drop

@@ -9,8 +9,8 @@ from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from ringback.errors import FrameError
-from ringback.ports import Intake
 from ringback.sources.genesys.ends import End, Ended, ended_by
+from ringback.sources.genesys.hearer import Hearer
 from ringback.sources.socket import (
     APPLICATION_PING,
     REFUSALS,
@@ -58,7 +58,7 @@ class Line:
         self,
         connection: Connection,
         channel_id: str,
-        intake: Intake,
+        hearer: Hearer,
         how: Listening,
         poke: Callable[[], None],
     ) -> None:
@@ -76,7 +76,7 @@ class Line:
         """When it surely heard last; of use once it has ended."""
         self._connection = connection
         self._channel_id = channel_id
-        self._intake = intake
+        self._hearer = hearer
         self._how = how
         self._poke = poke
         self._decoder = Decoder(max_size=LARGEST_SYSTEM_FRAME)
@@ -94,7 +94,7 @@ class Line:
         cls,
         uri: str,
         channel_id: str,
-        intake: Intake,
+        hearer: Hearer,
         how: Listening,
         poke: Callable[[], None],
     ) -> "Line | Ended":
@@ -108,7 +108,7 @@ class Line:
             )
         except REFUSALS as error:
             return ended_by(refusal(error))
-        return cls(connection, channel_id, intake, how, poke)
+        return cls(connection, channel_id, hearer, how, poke)
 
     async def prove(self) -> Ended | None:
         """Wait for any message that comes from now on, and provoke one; give why none came."""
@@ -144,7 +144,7 @@ class Line:
 
     async def _listen(self) -> Ended:
         """Hand on what comes, until the platform says that there is nothing more to hear."""
-        room, frame, recv = self._intake.room, self._intake.frame, self._connection.recv
+        room, frame, recv = self._hearer.room, self._hearer.frame, self._connection.recv
         clock = self._connection.loop.time
         while True:
             self._full = True

@@ -1,13 +1,12 @@
 """One share of the topics, and the channel that hears them: kept, replaced, and found again.
 
-One task a shard: `_restore` until it hears, `_keep` until it does not, and so on. Whatever is done to
-a channel that hears is done while its end is watched for.
+One task a shard: `_restore` until it hears, `_keep` until it does not, and so on. Whatever is done
+to a channel that hears is done while its end is watched for.
 """
 
 import asyncio
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -18,6 +17,7 @@ from ringback.sources.genesys.common import DENIED, Common, Reason
 from ringback.sources.genesys.ends import End, Ended
 from ringback.sources.genesys.line import Line
 from ringback.sources.genesys.plan import MOST_TOPICS
+from ringback.sources.genesys.tidings import REJECTED, Tidings
 
 __all__ = ["Shard"]
 
@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-REJECTED = "topic rejected"
 ATTEMPTS_ON_THE_SAME = 3
 """After so many that failed, a new channel is made."""
 LEAST_OF_RENEWAL = 0.8
@@ -47,10 +46,8 @@ class Shard:
         """Why it does not hear, or cannot be renewed."""
         self._common = common
         self._client = common.means.client
-        self._intake = common.means.intake
+        self._tidings = Tidings(common.means.hearer, common.wanted)
         self._news = asyncio.Event()
-        self._blind: frozenset[str] = frozenset()
-        """Single topics that the intake was told to be blind for."""
         self._next: asyncio.Task[Channel | Ended] | None = None
         self._has_place = False
         self._suspected = False
@@ -85,7 +82,7 @@ class Shard:
             while await self._restore():
                 ended = await self._keep()
                 if ended is None:
-                    self._forget_blindness()
+                    self._tidings.over()
                     return
                 await self._abandon_waiting()
                 if self._next is None:
@@ -104,9 +101,9 @@ class Shard:
                 self._come_to_hear()
                 return True
             self._note_failure(failed)
-            self._go_blind(failed.phrase, self._common.wall(began), singles(self.wanted))
+            self._tidings.lost(failed.phrase, self._common.wall(began), singles(self.wanted))
             await asyncio.sleep(self._pause(failed))
-        self._forget_blindness()
+        self._tidings.over()
         return False
 
     async def _attempt(self) -> Ended | None:
@@ -163,7 +160,9 @@ class Shard:
         self.hears = True
         self._suspected = False
         self._succeed()
-        self._tell(frozenset(), REJECTED, anew=True)
+        self._note_rejections(self.channel)
+        self._tidings.heard_again(self.channel.heard, singles(self.wanted))
+        self._common.changed()
 
     # To go on hearing
 
@@ -179,8 +178,8 @@ class Shard:
             now = asyncio.get_running_loop().time()
             if not self.wanted and not self._kept(channel):
                 return None
-            if not all(map(self._common.wanted, self._blind)):
-                self._tell(channel.heard, REJECTED)
+            if self._tidings.outdated:
+                self._changed(channel.heard)
             if now < self._not_before:
                 await self._rest(self._not_before - now)
             elif (reason := self._reason(channel, line, now)) is not None:
@@ -223,7 +222,7 @@ class Shard:
         log.info("channel_replaced", reason=reason.value, topics=len(outcome.topics))
         self._succeed()
         # What was suspected may have been told to be blind by whoever suspected it.
-        self._tell(frozenset() if reason is Reason.SUSPECTED else channel.heard, REJECTED)
+        self._changed(frozenset() if reason is Reason.SUSPECTED else channel.heard)
 
     async def _prepare(self, channel: Channel) -> Channel | Ended:
         await self._common.places.take()
@@ -265,7 +264,7 @@ class Shard:
         elif failed is not None and failed.end is not End.UNSUBSCRIBED:
             self._note_failure(failed)
             self._not_before = now + self._pause(failed)
-        self._tell(before, cause)
+        self._changed(before, cause)
 
     # To cease to hear
 
@@ -278,7 +277,7 @@ class Shard:
         ended = await self._explain(channel, line.ended.result())
         self._common.cuts[ended.end] += 1
         self.problem = ended.phrase
-        self._go_blind(ended.phrase, self._common.wall(line.heard_until), channel.heard)
+        self._tidings.lost(ended.phrase, self._common.wall(line.heard_until), channel.heard)
         if ended.end is End.EVICTED:
             self._common.evictions.note()
         if ended.end in LASTING:
@@ -288,7 +287,7 @@ class Shard:
         return ended
 
     async def _explain(self, channel: Channel, ended: Ended) -> Ended:
-        """Say what is behind an end: does the channel exist, is its token good?"""
+        """Say what is behind an end: whether the channel still exists, and its token."""
         if ended.end is End.TOKEN_REVOKED:
             if channel.generation == self._client.token_generation:
                 self._client.distrust_token()
@@ -307,40 +306,18 @@ class Shard:
             return Ended.plainly(End.TOKEN_ENDED)
         return Ended.plainly(End.EVICTED)
 
-    def _go_blind(self, cause: str, since: datetime, topics: frozenset[str]) -> None:
-        fresh = topics - self._blind
-        if fresh:
-            self._blind |= fresh
-            self._intake.disconnected(cause, since, sorted(fresh))
-
-    def _forget_blindness(self) -> None:
-        """Let gaps end that nobody minds any more."""
-        left = [topic for topic in sorted(self._blind) if not self._common.wanted(topic)]
-        if left:
-            self._intake.connected(left)
-        self._blind = frozenset()
-
     # What these are made of
 
-    def _tell(self, before: frozenset[str], cause: str, *, anew: bool = False) -> None:
-        """Tell the intake what is heard now and was not, and the other way round.
-
-        `anew` ends the gap of what is still not heard, together with that of the rest, and begins
-        another: for the rest it is over.
-        """
+    def _changed(self, before: frozenset[str], cause: str = REJECTED) -> None:
+        """Tell what is heard now in place of what was heard before."""
         assert self.channel is not None  # noqa: S101  # it hears
-        heard = self.channel.heard
-        wanted = singles(self.wanted)
-        lost = ((before | self._blind) & wanted) - heard
-        known = frozenset() if anew else lost & self._blind
-        ends = (heard - before) | (self._blind - known)
-        if ends:
-            self._intake.connected(sorted(ends))
-        if lost - known:
-            self._intake.disconnected(cause, None, sorted(lost - known))
-        self._blind = lost
-        self._common.rejections.note(self.channel.rejected.values(), self.channel.topics)
+        self._note_rejections(self.channel)
+        self._tidings.changed(before, self.channel.heard, singles(self.wanted), cause)
         self._common.changed()
+
+    def _note_rejections(self, channel: Channel) -> None:
+        rejected = [each for each in channel.rejected.values() if each.topic in self.wanted]
+        self._common.rejections.note(rejected, channel.topics)
 
     def _target(self, channel: Channel) -> Collection[str]:
         """Give what a channel is to hear: what is wanted, and what must not be dropped yet."""
@@ -370,7 +347,7 @@ class Shard:
         if ended.end is End.EVICTED and (pause := self._common.evictions.pause()):
             return pause
         if ended.trouble is not None and ended.trouble.fault in DENIED:
-            return self._common.pace.denied_wait * self._common.chance.uniform(0.5, 1)
+            return self._common.troubles.pause()
         return next(self._waits)
 
     def _note_failure(self, failed: Ended) -> None:
