@@ -92,9 +92,7 @@ class Tracker:
         read_at = snapshot.read_at
         if entry is None:
             if not any(s.medium is Medium.CALLBACK for s in snapshot.sightings):
-                self.dropped["no_callback"] += 1
-                if read_at is not None:
-                    self.repair.wants.satisfied(snapshot.conversation_id)
+                self._ignore(snapshot)
                 return None
             conversation = Conversation("", snapshot.conversation_id)
             heard_at = read_at or now
@@ -104,13 +102,13 @@ class Tracker:
             if read_at is None:
                 entry.heard_at = heard_at = now
         changed, current, events = self._taking.take(conversation, snapshot, now, heard_at)
+        how: How = "notification" if read_at is None else "read"
         confirmed = False
         if entry is None:
             self.repair.wants.satisfied(conversation.id)
-        elif read_at is not None:
-            confirmed = self._confirm(conversation, entry, read_at, "read", now)
-        elif current:
-            confirmed = self._confirm(conversation, entry, now, "notification", now)
+        elif current or read_at is not None:
+            # A frame that shows anything as it once was is older than what is known.
+            confirmed = self._confirm(conversation, entry, read_at or now, how, now)
         if not (changed or confirmed):
             return None
         if entry is None and ended_before(conversation, now - self._policy.keep_ended):
@@ -126,7 +124,7 @@ class Tracker:
                 )
                 over = over and not callback.open
         if over:
-            self.repair.over(conversation.id, "notification" if read_at is None else "read", now)
+            self.repair.over(conversation.id, how, now)
         conversation.forget_at = now + self._policy.keep_ended if over else None
         conversation.confirmed_at = now
         return self._resting.keep(conversation, entry, heard_at, now, events)
@@ -201,6 +199,12 @@ class Tracker:
             if len(changes) >= limit:
                 break
         return changes
+
+    def _ignore(self, snapshot: Snapshot) -> None:
+        """Count a conversation that holds no callback; having read it is enough."""
+        self.dropped["no_callback"] += 1
+        if snapshot.read_at is not None:
+            self.repair.wants.satisfied(snapshot.conversation_id)
 
     def _compare(self, place: Place, as_of: datetime, now: datetime) -> Change | None:
         entry = self._entries.get(place.conversation_id)
