@@ -297,6 +297,7 @@ class Pipeline:
         now = self.clock.now()
         if self._firing.due(now):
             self.fire()
+        self._firing.reached = now
         return now
 
     def _take_all(self, changes: Iterable[Change]) -> None:
@@ -331,7 +332,8 @@ def take_reading(
     """
     if reading.date is not None:
         tracker.skews.notice(PlatformClock.CLOUD, reading.date, now)
-    survey = decode_survey(reading.body, reading.sent_at)
+    ahead = tracker.skews.ahead(PlatformClock.CLOUD, now)
+    survey = decode_survey(reading.body, reading.sent_at, ahead)
     if survey is not None:
         return tracker.survey(survey, now)
     decoded = decoder.decode(reading.body, reading.sent_at)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ringback.core.clocks import NO_SKEW
 from ringback.core.lifecycle import State
 from ringback.core.snapshots import Medium, Role, Sighting, Snapshot, Span
 from ringback.core.surveys import WITH_AGENT, Place, Survey
@@ -126,8 +127,11 @@ _PLACES = {
 }
 
 
-def decode_survey(body: bytes, read_at: datetime) -> Survey | None:
-    """Read a bulk answer; None when it is of neither kind. Raises `FrameError`."""
+def decode_survey(body: bytes, read_at: datetime, ahead: timedelta = NO_SKEW) -> Survey | None:
+    """Read a bulk answer; None when it is of neither kind. Raises `FrameError`.
+
+    `ahead` is how far the cloud clock, which tells how far details have come, runs ahead of ours.
+    """
     try:
         answer = msgspec.json.decode(body)
         if not isinstance(answer, dict):
@@ -135,7 +139,7 @@ def decode_survey(body: bytes, read_at: datetime) -> Survey | None:
         if "results" in answer:
             return _observed(_converted(answer, ObservationsAnswer), read_at)
         if "conversations" in answer or "totalHits" in answer:
-            return _detailed(_converted(answer, DetailsAnswer), read_at)
+            return _detailed(_converted(answer, DetailsAnswer), read_at, ahead)
     except msgspec.ValidationError as error:
         raise FrameError(FrameFault.WRONG_TYPE, f"a bulk answer does not fit: {error}") from None
     except msgspec.DecodeError as error:
@@ -172,11 +176,11 @@ def _observed(answer: ObservationsAnswer, read_at: datetime) -> Survey:
     return Survey(read_at, read_at - OBSERVED_LATE, places=places)
 
 
-def _detailed(answer: DetailsAnswer, read_at: datetime) -> Survey:
+def _detailed(answer: DetailsAnswer, read_at: datetime, ahead: timedelta) -> Survey:
     details = answer.conversations or []
     latest = max((at for detail in details for at in _instants(detail)), default=None)
     known = read_at - KNOWN_AT_LAST
-    as_of = known if latest is None else min(max(latest, known), read_at)
+    as_of = known if latest is None else min(max(latest - ahead, known), read_at)
     pictures = [
         Snapshot(detail.conversation_id, list(_sightings(detail)), True, read_at)  # noqa: FBT003  by position, as translate does
         for detail in details

@@ -35,7 +35,10 @@ def observations_query(queue_ids: Sequence[str]) -> bytes:
 
 
 def open_query(page: int, now: datetime) -> bytes:
-    """Ask for the open conversations that hold callbacks, the oldest first; `page` is from 1."""
+    """Ask for the open conversations that hold callbacks; `page` is from 1.
+
+    The newest first, since these show up to when the answers know what has happened.
+    """
     return _details(page, now - REACH, now, [{"type": "and", "predicates": [STILL_OPEN]}])
 
 
@@ -50,7 +53,7 @@ def _details(
     return msgspec.json.encode(
         {
             "interval": f"{rfc3339(since)}/{rfc3339(until)}",
-            "order": "asc",
+            "order": "desc",
             "orderBy": "conversationStart",
             "paging": {"pageSize": PAGE, "pageNumber": page},
             "segmentFilters": [{"type": "and", "predicates": [_matches("mediaType", "callback")]}],
