@@ -95,7 +95,8 @@ class Wants:
     def most_urgent(self, limit: int, now: datetime) -> list[str]:
         """Give at most `limit` to read now. They are not given again for a while."""
         self._asked = {one: until for one, until in self._asked.items() if until > now}
-        seen = {*self._doubts, *self._contradicted, *self._unknown, *self._unconfirmed(now)}
+        doubted = self._doubts.worth_reading()
+        seen = {*doubted, *self._contradicted, *self._unknown, *self._unconfirmed(now)}
         wanted = (one for one in seen if one not in self._asked)
         chosen = [one for _, _, one in nsmallest(limit, map(self._urgency, wanted))]
         self._asked.update(dict.fromkeys(chosen, now + AGAIN))

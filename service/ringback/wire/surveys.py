@@ -24,8 +24,9 @@ __all__ = ["decode_survey"]
 
 OBSERVED_LATE = timedelta(seconds=5)
 """How far observations may lag: they are kept up to date, but in the end they are analytics."""
-KNOWN_AT_LAST = timedelta(minutes=2)
-"""Details are taken to know what is older than this, even where nothing newer is to be seen."""
+KNOWN_AT_LAST = timedelta(seconds=45)
+"""Details are taken to know what is older than this, even where nothing newer is to be seen. They
+lag by seconds; how long at the most, the platform does not say."""
 
 
 class Observed(Wire):

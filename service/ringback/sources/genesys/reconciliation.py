@@ -39,8 +39,10 @@ AT_ONCE = 8
 """Single reads under way at once."""
 IDLE_SECONDS = 10.0
 """Between two looks for what is wanted, when nothing was and nothing has happened."""
-AFTER_GAP_SECONDS = (0.0, 8.0, 12.0, 15.0)
+AFTER_GAP_SECONDS = (0.0, 8.0, 12.0, 15.0, 13.0)
 """Pauses before the surveys that follow a gap: bulk reads lag, so the first may not know yet."""
+BLIND_SECONDS = 60.0
+"""Between two surveys while a gap lasts: they are all that is known then."""
 RETENTION = timedelta(hours=24)
 """What began and ended longer ago is not looked for."""
 BEFORE = timedelta(minutes=2)
@@ -108,7 +110,7 @@ class Reconciliation:
         self._asked.set()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._every):
+                async with asyncio.timeout(self._patience(intake)):
                     await self._asked.wait()
             pauses: Iterable[float] = AFTER_GAP_SECONDS if self._asked.is_set() else (0.0,)
             self._asked.clear()
@@ -119,6 +121,11 @@ class Reconciliation:
                     break  # another gap has ended: begin anew
             else:
                 self._missed_since = None
+
+    def _patience(self, intake: Intake) -> float:
+        """Say how long to wait for the next survey: not long while it is all that there is."""
+        blind = intake.blind_since() is not None
+        return min(self._every, BLIND_SECONDS) if blind else self._every
 
     async def survey(self, intake: Intake, *, urgent: bool = False) -> bool:
         """Compare everything once; whether all of it could be read."""
