@@ -28,6 +28,11 @@ class _Doubt(msgspec.Struct, frozen=True, gc=False, eq=False):
     until: datetime
     """What confirms must be as of then or later."""
 
+    @property
+    def over(self) -> bool:
+        """Whether its gaps have ended."""
+        return all(gap.until is not None for gap in self.gaps)
+
 
 class _Batch(msgspec.Struct, gc=False):
     """Conversations that became unverified together."""
@@ -58,7 +63,7 @@ class Doubts:
 
     def worth_reading(self) -> Iterator[str]:
         """Give those that a read would confirm for good: the gap of the others still lasts."""
-        return (one for one, doubt in self._of.items() if doubt.gap.until is not None)
+        return (one for one, doubt in self._of.items() if doubt.over)
 
     def __contains__(self, conversation_id: object) -> bool:
         return conversation_id in self._of

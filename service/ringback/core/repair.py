@@ -11,15 +11,12 @@ from ringback.core.doubts import Doubts, How
 from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import Gap, Ledger
-from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.records import TOMBSTONE, stage_of
+from ringback.core.records import is_over
 from ringback.core.surveys import Survey
 from ringback.core.wants import Wants
 
 __all__ = ["Repair"]
-
-_OVER = frozenset({State.DISCONNECTED.value, TOMBSTONE})
 
 
 class Repair:
@@ -120,7 +117,7 @@ class Repair:
             if (
                 entry.confirmed_at < until
                 and (not queues or entry.queue_id is None or entry.queue_id in queues)
-                and stage_of(entry.state) not in _OVER
+                and not is_over(entry.state)
             ):
                 yield conversation_id
 

@@ -7,6 +7,7 @@ has confirmed for long. Reading is somebody else's business; this only says what
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from itertools import islice
 
 from ringback.core.doubts import Doubts
 from ringback.core.entries import NEVER, Entry
@@ -19,8 +20,10 @@ AGAIN = timedelta(seconds=30)
 """Between two reads of the same conversation, whatever became of the first."""
 STRAY = timedelta(seconds=60)
 """A callback that has left the queues that are listened to is read so often."""
-MOST_UNKNOWN = 100_000
+MOST_UNKNOWN = 20_000
 """Conversations that a survey brought up and nobody knew; more are found by the next one."""
+MOST_RANKED = 20_000
+"""Wanted ones compared a call. Of more than that, a part has its turn each time."""
 ROUNDS = 2000
 """Conversations looked at a call for whether they were confirmed lately."""
 
@@ -67,6 +70,7 @@ class Wants:
         self._unknown: dict[str, bool] = {}
         """With whether they have ended: then there is no hurry."""
         self._asked: dict[str, datetime] = {}
+        self._turn: Iterator[str] = iter(())
         self._round: Iterator[str] = iter(())
 
     def __len__(self) -> int:
@@ -95,12 +99,29 @@ class Wants:
     def most_urgent(self, limit: int, now: datetime) -> list[str]:
         """Give at most `limit` to read now. They are not given again for a while."""
         self._asked = {one: until for one, until in self._asked.items() if until > now}
-        doubted = self._doubts.worth_reading()
-        seen = {*doubted, *self._contradicted, *self._unknown, *self._unconfirmed(now)}
+        seen = {*self._candidates(), *self._unconfirmed(now)}
         wanted = (one for one in seen if one not in self._asked)
         chosen = [one for _, _, one in nsmallest(limit, map(self._urgency, wanted))]
         self._asked.update(dict.fromkeys(chosen, now + AGAIN))
         return chosen
+
+    def _candidates(self) -> Iterable[str]:
+        """Give what is wanted; a part of it, in turn, when it is too much to compare."""
+        if len(self) <= MOST_RANKED:
+            return [*self._doubts.worth_reading(), *self._contradicted, *self._unknown]
+        part = list(islice(self._turn, MOST_RANKED))
+        if len(part) < MOST_RANKED:
+            worthy = self._doubts.worth_reading()
+            self._turn = iter([*self._contradicted, *self._unknown, *worthy])
+            part += islice(self._turn, MOST_RANKED - len(part))
+        return filter(self._is_wanted, part)
+
+    def _is_wanted(self, conversation_id: str) -> bool:
+        return (
+            conversation_id in self._doubts
+            or conversation_id in self._contradicted
+            or conversation_id in self._unknown
+        )
 
     def _urgency(self, conversation_id: str) -> tuple[int, int, str]:
         entry = self._entries.get(conversation_id)
