@@ -61,9 +61,9 @@ class Doubts:
         """Give them, in no order that matters."""
         return iter(self._of)
 
-    def worth_reading(self) -> Iterator[str]:
-        """Give those that a read would confirm for good: the gap of the others still lasts."""
-        return (one for one, doubt in self._of.items() if doubt.over)
+    def ended(self) -> Iterator[tuple[str, datetime]]:
+        """Give those whose gaps are over, so that a read confirms them for good, and since when."""
+        return ((one, doubt.until) for one, doubt in self._of.items() if doubt.over)
 
     def __contains__(self, conversation_id: object) -> bool:
         return conversation_id in self._of

@@ -18,6 +18,9 @@ __all__ = ["Wants"]
 
 AGAIN = timedelta(seconds=30)
 """Between two reads of the same conversation, whatever became of the first."""
+SURVEYED = timedelta(seconds=25)
+"""From the end of a gap until surveys have had their chance. They lag by seconds, and confirm
+hundreds with one request."""
 STRAY = timedelta(seconds=60)
 """A callback that has left the queues that are listened to is read so often."""
 MOST_UNKNOWN = 20_000
@@ -99,22 +102,31 @@ class Wants:
     def most_urgent(self, limit: int, now: datetime) -> list[str]:
         """Give at most `limit` to read now. They are not given again for a while."""
         self._asked = {one: until for one, until in self._asked.items() if until > now}
-        seen = {*self._candidates(), *self._unconfirmed(now)}
+        seen = {*self._candidates(now), *self._unconfirmed(now)}
         wanted = (one for one in seen if one not in self._asked)
         chosen = [one for _, _, one in nsmallest(limit, map(self._urgency, wanted))]
         self._asked.update(dict.fromkeys(chosen, now + AGAIN))
         return chosen
 
-    def _candidates(self) -> Iterable[str]:
+    def _candidates(self, now: datetime) -> Iterable[str]:
         """Give what is wanted; a part of it, in turn, when it is too much to compare."""
         if len(self) <= MOST_RANKED:
-            return [*self._doubts.worth_reading(), *self._contradicted, *self._unknown]
+            return [*self._doubted(now), *self._contradicted, *self._unknown]
         part = list(islice(self._turn, MOST_RANKED))
         if len(part) < MOST_RANKED:
-            worthy = self._doubts.worth_reading()
-            self._turn = iter([*self._contradicted, *self._unknown, *worthy])
+            doubted = self._doubted(now)
+            self._turn = iter([*self._contradicted, *self._unknown, *doubted])
             part += islice(self._turn, MOST_RANKED - len(part))
         return filter(self._is_wanted, part)
+
+    def _doubted(self, now: datetime) -> Iterator[str]:
+        """Give the unverified to read: what only waits, a survey may confirm first."""
+        for conversation_id, ended_at in self._doubts.ended():
+            if (
+                now - ended_at >= SURVEYED
+                or self._urgency(conversation_id)[0] <= _URGENCY[State.ALERTING]
+            ):
+                yield conversation_id
 
     def _is_wanted(self, conversation_id: str) -> bool:
         return (
