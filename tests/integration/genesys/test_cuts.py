@@ -68,24 +68,26 @@ async def repaired(found: Following, began: datetime) -> list[Gap]:
 
 
 async def cut_many() -> None:
-    async with organisation(BUSY) as (platform, _):  # noqa: SIM117  # two lines of one
-        async with following(platform, most_topics=3, reconcile_every_seconds=1e4) as found:
-            await found.hearing()
-            await repaired(found, found.pipeline.clock.now())
-            saboteur = Saboteur(platform)
-            for _ in range(CUTS):
-                await asyncio.sleep(saboteur.chance.uniform(5, 40))
-                began = found.pipeline.clock.now()
-                struck = saboteur.strike()
-                await asyncio.sleep(NOTICED_WITHIN)
-                gaps = await repaired(found, began)
-                assert gaps, f"{struck} is not in the ledger"
-                assert min(gap.since for gap in gaps) <= began, struck
-                assert all(gap.repaired_at is not None for gap in gaps), struck
-                await asyncio.sleep(ODD_INSTANT)
-                assert found.wrong() == [], struck
-            told = await found.events("source.gap_closed")
-            assert len(told) == len(found.tracker.repair.ledger.gaps)
+    async with (
+        organisation(BUSY) as (platform, _),
+        following(platform, most_topics=3, reconcile_every_seconds=1e4) as found,
+    ):
+        await found.hearing()
+        await repaired(found, found.pipeline.clock.now())
+        saboteur = Saboteur(platform)
+        for _ in range(CUTS):
+            await asyncio.sleep(saboteur.chance.uniform(5, 40))
+            began = found.pipeline.clock.now()
+            struck = saboteur.strike()
+            await asyncio.sleep(NOTICED_WITHIN)
+            gaps = await repaired(found, began)
+            assert gaps, f"{struck} is not in the ledger"
+            assert min(gap.since for gap in gaps) <= began, struck
+            assert all(gap.repaired_at is not None for gap in gaps), struck
+            await asyncio.sleep(ODD_INSTANT)
+            assert found.wrong() == [], struck
+        told = await found.events("source.gap_closed")
+        assert len(told) == len(found.tracker.repair.ledger.gaps)
 
 
 def test_every_cut_is_in_the_ledger_and_everything_it_touched_is_confirmed_or_corrected() -> None:
@@ -104,25 +106,27 @@ THOUSAND = Options(
 
 
 async def cut_a_thousand() -> None:
-    async with organisation(THOUSAND) as (platform, _):  # noqa: SIM117  # likewise
-        async with following(platform, requests_per_minute=300) as found:
-            await found.hearing()
-            await found.until(lambda: platform.centre.live >= 1000, 3600)
-            platform.faults.cut()
-            platform.faults.go_down(30)
-            spent = found.source.client.budget.spent.total()
-            reads = found.source.reconciliation.reads
-            await asyncio.sleep(20)
-            began = found.pipeline.clock.now()
-            await repaired(found, began)
-            gap = list(found.tracker.repair.ledger.gaps.values())[-1]
-            assert gap.touched >= 950
-            assert gap.repaired_by["survey"] > gap.repaired_by.get("read", 0)
-            assert found.source.client.budget.spent.total() - spent <= 2 * 300
-            assert found.source.reconciliation.reads - reads < 300
-            assert platform.refused[429] == 0
-            await asyncio.sleep(ODD_INSTANT)
-            assert found.wrong() == []
+    async with (
+        organisation(THOUSAND) as (platform, _),
+        following(platform, requests_per_minute=300) as found,
+    ):
+        await found.hearing()
+        await found.until(lambda: platform.centre.live >= 1000, 3600)
+        platform.faults.cut()
+        platform.faults.go_down(30)
+        spent = found.source.client.budget.spent.total()
+        reads = found.source.reconciliation.reads
+        await asyncio.sleep(20)
+        began = found.pipeline.clock.now()
+        await repaired(found, began)
+        gap = list(found.tracker.repair.ledger.gaps.values())[-1]
+        assert gap.touched >= 950
+        assert gap.repaired_by["survey"] > gap.repaired_by.get("read", 0)
+        assert found.source.client.budget.spent.total() - spent <= 2 * 300
+        assert found.source.reconciliation.reads - reads < 300
+        assert platform.refused[429] == 0
+        await asyncio.sleep(ODD_INSTANT)
+        assert found.wrong() == []
 
 
 def test_a_thousand_open_callbacks_are_confirmed_within_a_minute_and_the_budget() -> None:
