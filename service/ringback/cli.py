@@ -52,12 +52,13 @@ def ringback() -> None:
 @_config
 def run(config: Path | None) -> None:
     """Run the daemon. Without any configuration it follows a contact centre that it simulates."""
-    from ringback import app, settings
+    from ringback import settings
+    from ringback.app import running
     from ringback.runtime.logs import configure_logging
 
     options = settings.load(config, os.environ)
     configure_logging(options.log.level, options.log.format)
-    asyncio.run(app.run(options, sys.stdout))
+    asyncio.run(running.run(options, sys.stdout))
 
 
 @ringback.command()
@@ -68,12 +69,13 @@ def check(config: Path | None) -> None:
     Settings, store and source; for Genesys Cloud the login, clocks, queues, topics, permissions and
     budgets. Exit code 1 when something has to be mended before it works.
     """
-    from ringback import checkup, settings
+    from ringback import settings
+    from ringback.app import checking
 
-    findings = asyncio.run(checkup.check(settings.load(config, os.environ)))
-    checkup.show(findings, sys.stdout)
+    findings = asyncio.run(checking.check(settings.load(config, os.environ)))
+    checking.show(findings, sys.stdout)
     sys.stdout.flush()
-    if checkup.failed(findings):
+    if checking.failed(findings):
         sys.exit(FAILURE)
 
 
@@ -88,13 +90,14 @@ def check(config: Path | None) -> None:
 @_config
 def simulate(port: int, seed: int | None, speed: float | None, config: Path | None) -> None:
     """Run the simulated contact centre alone, for a daemon to listen to."""
-    from ringback import app, settings
+    from ringback import settings
+    from ringback.app import simulating
     from ringback.runtime.logs import configure_logging
 
     arguments = {"simulator.seed": seed, "simulator.speed": speed}
     options = settings.load(config, os.environ, arguments)
     configure_logging(options.log.level, options.log.format)
-    asyncio.run(app.simulate(options, port, sys.stdout))
+    asyncio.run(simulating.simulate(options, port, sys.stdout))
 
 
 @ringback.command()
@@ -117,12 +120,13 @@ def replay(files: tuple[Path, ...], until: datetime | None, config: Path | None)
     CloudEvents as JSON lines on standard output and nothing else there; a summary on standard
     error. Exit code 1 when a line or a frame had to be skipped.
     """
-    from ringback import app, settings
+    from ringback import settings
+    from ringback.app import replaying
 
     def complain(error: RecordingError) -> None:
         click.echo(f"ringback: skipped {error}", err=True)
 
-    player = app.replay(settings.load(config, os.environ), files, until, sys.stdout, complain)
+    player = replaying.replay(settings.load(config, os.environ), files, until, sys.stdout, complain)
     sys.stdout.flush()
     counts = player.counts
     stages = ", ".join(f"{count} {stage}" for stage, count in sorted(player.stages().items()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback import app
+from ringback.app import simulating, sources
 from ringback.settings import Settings
 from ringback.simulator.centre import ContactCentre
 from support.daemon import SOON, execute, running
@@ -27,8 +27,8 @@ def sleeper(now: datetime) -> type:
 
 def callbacks_at(now: datetime, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
     """Give the path of every callback of the centre that a daemon started then would follow."""
-    monkeypatch.setattr(app, "SystemClock", sleeper(now))
-    centre = app._resumed_centre(Settings())
+    monkeypatch.setattr(sources, "SystemClock", sleeper(now))
+    centre = sources.resumed_centre(Settings())
     assert centre.now == now
     return {name: truth.path for name, truth in centre.truth().items()}
 
@@ -62,17 +62,17 @@ def handlers() -> Iterator[None]:
 async def test_a_signal_while_the_centre_is_made_is_heard(
     monkeypatch: pytest.MonkeyPatch, handlers: None
 ) -> None:
-    make = app._centre
+    make = simulating.make_centre
 
     def asked_to_stop(settings: Settings, seed: int, start: datetime) -> ContactCentre:
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
         signal.raise_signal(signal.SIGTERM)
         return make(settings, seed, start)
 
-    monkeypatch.setattr(app, "_centre", asked_to_stop)
+    monkeypatch.setattr(simulating, "make_centre", asked_to_stop)
     out = io.StringIO()
     async with asyncio.timeout(SOON):
-        await app.simulate(Settings(), 0, out)
+        await simulating.simulate(Settings(), 0, out)
     assert "A simulated contact centre at http://" in out.getvalue()
 
 

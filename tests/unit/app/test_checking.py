@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from ringback.checkup import check, failed, show
+from ringback.app.checking import check, failed, show
 from ringback.errors import SettingsError
 from ringback.settings import Secret, Settings, SourceSettings, StoreSettings
 from ringback.settings.schema import GenesysSettings

@@ -1,0 +1,145 @@
+"""`ringback run`: the daemon."""
+
+import os
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+from ringback import __version__
+from ringback.app.parts import (
+    beside_the_store,
+    make_decoder,
+    make_policy,
+    make_recording,
+    make_sinks,
+    make_store,
+    make_writer,
+)
+from ringback.app.sources import make_source
+from ringback.core.tracker import Tracker
+from ringback.errors import SettingsError
+from ringback.ports import Source
+from ringback.runtime.clock import SystemClock
+from ringback.runtime.daemon import Budgets, Daemon
+from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.quarantine import Quarantine
+from ringback.runtime.signals import stop_requested
+from ringback.runtime.tuning import tune
+from ringback.settings import Settings
+from ringback.sources.genesys.source import GenesysSource
+from ringback.vitals.daemon import Vitals
+from ringback.vitals.genesys import measures_of
+from ringback.web.app import create_app
+from ringback.web.metrics import Measure, Metrics
+from ringback.web.server import WebServer
+from ringback.wire.cloudevents import Encoder
+
+__all__ = ["run"]
+
+log = structlog.get_logger(__name__)
+
+QUARANTINE_BYTES = 16 * 1024 * 1024
+QUARANTINE_AGE = timedelta(days=7)
+FLUSH_SECONDS = 1.0
+
+
+async def run(settings: Settings, out: TextIO) -> None:
+    """Run the daemon until it is asked to stop. Raises `RingbackError` when it cannot go on."""
+    _refuse_what_is_to_come(settings)
+    _refuse_what_cannot_be_read(settings)
+    tune()
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        wished = stack.enter_context(stop_requested())
+        store = await make_store(settings)
+        stack.push_async_callback(store.close)
+        aside = make_writer(
+            stack.enter_context(beside_the_store(settings)) / "quarantine.jsonl",
+            QUARANTINE_BYTES,
+            QUARANTINE_AGE,
+            setting="store.path",
+        )
+        recording = make_recording(settings)
+        writers = [aside] if recording is None else [aside, recording]
+        for writer in writers:
+            stack.callback(writer.close)
+        pipeline = Pipeline(
+            tracker=Tracker(make_policy(settings)),
+            decoder=make_decoder(settings),
+            encoder=Encoder(settings.source.org),
+            store=store,
+            clock=clock,
+            source=settings.source.name,
+            quarantine=Quarantine(aside.record),
+            record=None if recording is None else recording.record,
+        )
+        source = await stack.enter_async_context(make_source(settings, pipeline))
+        daemon = Daemon(
+            pipeline=pipeline,
+            store=store,
+            source=source,
+            sinks=make_sinks(settings, out),
+            budgets=Budgets(
+                settings.shutdown.intake_seconds,
+                settings.shutdown.drain_seconds,
+                settings.shutdown.close_seconds,
+            ),
+        )
+        vitals = Vitals(daemon, pipeline, source, partial(_measures, source))
+        metrics = Metrics(vitals.measures, __version__)
+        web = WebServer(
+            create_app(vitals, metrics.expose),
+            host=settings.web.host,
+            port=settings.web.port,
+            drain=settings.shutdown.close_seconds,
+        )
+        _greet(settings, web.bind(), aside.path)
+        daemon.serve("web", web.run)
+        for writer in writers:
+            daemon.tend(f"flush {writer.path.name}", FLUSH_SECONDS, writer.flush)
+        await daemon.run(wished)
+
+
+def _measures(source: Source) -> Iterable[Measure]:
+    """Give what a source has to say of itself beside what every source says."""
+    return measures_of(source) if isinstance(source, GenesysSource) else ()
+
+
+def _refuse_what_is_to_come(settings: Settings) -> None:
+    """Refuse options of later versions, before anything is opened or made."""
+    if settings.store.kind == "jetstream":
+        raise SettingsError("store.kind", "jetstream is not in this version: sqlite or memory")
+    if settings.watch.rules:
+        raise SettingsError(
+            "watch.rules",
+            f"{settings.watch.rules!r}: files of rules are not in this version; allowed: empty",
+        )
+
+
+def _refuse_what_cannot_be_read(settings: Settings) -> None:
+    """Refuse a recording that is not there, before anything is opened or made."""
+    path = settings.source.path
+    # Not by opening it: a pipe would take that for its reader.
+    if settings.source.kind == "recording" and (
+        not os.access(path, os.R_OK) or Path(path).is_dir()
+    ):
+        raise SettingsError("source.path", f"{path} is no file that this user can read")
+
+
+def _greet(settings: Settings, port: int, quarantine: Path) -> None:
+    """Say in the first lines what this is and where to look."""
+    log.info(
+        "starting",
+        version=__version__,
+        source=settings.source.kind,
+        store=settings.store.path if settings.store.kind == "sqlite" else settings.store.kind,
+        quarantine=str(quarantine),
+        look_at=f"http://{settings.web.host}:{port}/readyz?verbose and /metrics",
+    )
+    if settings.source.kind == "simulator":
+        log.info("simulating", note="following a simulated contact centre")

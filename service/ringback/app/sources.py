@@ -1,0 +1,110 @@
+"""Makes of settings what the daemon listens to."""
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from ringback.app.simulating import make_centre
+from ringback.errors import RecordingError
+from ringback.ports import Intake, Source
+from ringback.runtime.clock import SystemClock
+from ringback.runtime.pipeline import Pipeline
+from ringback.settings import Settings
+from ringback.simulator.centre import ContactCentre
+from ringback.simulator.farewells import farewell
+from ringback.simulator.server import SimulatorServer
+from ringback.sources.genesys.assembly import assemble
+from ringback.sources.recording import RecordingSource
+from ringback.sources.websocket import WebsocketSource
+
+__all__ = ["make_source", "resumed_centre"]
+
+log = structlog.get_logger(__name__)
+
+FAR_TOO_LARGE = 4
+"""Times the largest frame. What is merely too large is quarantined and stops nothing; what is far
+too large would first have to be held, so it ends the connection instead."""
+
+
+@asynccontextmanager
+async def make_source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[Source]:
+    """Make the source; the simulator's contact centre lives as long as it."""
+    source = settings.source
+    match source.kind:
+        case "simulator":
+            centre = resumed_centre(settings)
+            for queue in centre.queue_settings():
+                pipeline.settings(queue)
+            async with SimulatorServer(centre, SystemClock()) as server:
+                websocket = _websocket(settings, f"{server.url}?latest=1")
+                yield _SimulatedSource(websocket, centre, pipeline)
+        case "websocket":
+            yield _websocket(settings, source.url.reveal())
+        case "recording":
+            yield RecordingSource(
+                source.name, [Path(source.path)], speed=source.speed, on_error=_say_bad_line
+            )
+        case "genesys":
+            yield assemble(
+                settings,
+                pipeline.clock,
+                random.Random(),  # noqa: S311  # spreads reconnects, guards nothing
+                max_frame_bytes=FAR_TOO_LARGE * source.max_frame_bytes,
+            )
+
+
+class _SimulatedSource:
+    """Listens to the centre inside; first ends what centres of former runs have left behind."""
+
+    def __init__(self, source: WebsocketSource, centre: ContactCentre, pipeline: Pipeline) -> None:
+        self.name = source.name
+        self.problems: Sequence[str] = ()
+        self._source = source
+        self._centre = centre
+        self._pipeline = pipeline
+
+    async def run(self, intake: Intake) -> None:
+        """Listen until cancelled."""
+        tracker, now = self._pipeline.tracker, self._pipeline.clock.now()
+        known = {truth.conversation_id for truth in self._centre.truth().values()}
+        for conversation_id in [one for one in tracker.ids() if one not in known]:
+            conversation = tracker.get(conversation_id)
+            if conversation is not None and any(one.open for one in conversation.callbacks):
+                await intake.room()
+                intake.frame(farewell(conversation, now))
+        await self._source.run(intake)
+
+
+def _websocket(settings: Settings, url: str) -> WebsocketSource:
+    source = settings.source
+    return WebsocketSource(
+        source.name,
+        url,
+        max_frame_bytes=FAR_TOO_LARGE * source.max_frame_bytes,
+        watchdog=source.watchdog_seconds,
+        first_wait=source.reconnect_first_seconds,
+        most_wait=source.reconnect_most_seconds,
+        chance=random.Random(),  # noqa: S311  # spreads reconnects, guards nothing
+    )
+
+
+def resumed_centre(settings: Settings) -> ContactCentre:
+    """Make the centre as it would be by now, so that a restarted daemon finds its callbacks again.
+
+    Every hour of the wall clock has a centre of its own, played from the beginning of the hour;
+    with a higher speed, every part of an hour that holds as much.
+    """
+    now = SystemClock().now()
+    length = timedelta(hours=1) / max(1.0, settings.simulator.speed)
+    number, passed = divmod(now - datetime.fromtimestamp(0, UTC), length)
+    centre = make_centre(settings, settings.simulator.seed + number, now - passed)
+    centre.advance(now)
+    return centre
+
+
+def _say_bad_line(error: RecordingError) -> None:
+    log.warning("recording_line_skipped", path=error.path, line=error.line, problem=error.problem)
