@@ -17,6 +17,8 @@ from support.organisation import ODD_INSTANT, Following, following, organisation
 from support.virtual import run_virtually
 
 CUTS = int(os.environ.get("RINGBACK_CUTS", "30"))
+SELDOM_SECONDS = 600.0
+"""Evictions that come more often are not fought, on purpose: then the source stays blind."""
 NOTICED_WITHIN = 50.0
 """Seconds: a connection that stands and brings nothing is the last to be noticed."""
 REPAIRED_WITHIN = 60.0
@@ -30,6 +32,7 @@ class Saboteur:
     def __init__(self, platform: GenesysCloud) -> None:
         self.chance = random.Random(5)
         self.platform = platform
+        self.evicted_at = 0.0
 
     def strike(self) -> str:
         """Do harm; say which."""
@@ -51,8 +54,11 @@ class Saboteur:
             case "frozen outage":
                 faults.freeze()
                 faults.go_down(length)
-            case _:
+            case _ if asyncio.get_running_loop().time() - self.evicted_at > SELDOM_SECONDS:
+                self.evicted_at = asyncio.get_running_loop().time()
                 self.platform.channels.end(victim or sockets[0])
+            case _:
+                faults.cut(victim)
         return f"{kind} of {'all' if victim is None else 'one'} for {length:.1f} s"
 
 
