@@ -27,6 +27,7 @@ from ringback.runtime.tuning import tune
 from ringback.settings import Settings
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.farewells import farewell
+from ringback.simulator.genesys.server import GenesysCloud
 from ringback.simulator.options import Options
 from ringback.simulator.server import SimulatorServer
 from ringback.sinks.console import Console
@@ -156,10 +157,12 @@ async def simulate(settings: Settings, port: int, out: TextIO) -> None:
     """Run the simulated contact centre alone until asked to stop."""
     async with AsyncExitStack() as stack:
         wished = stack.enter_context(stop_requested())
-        centre = _centre(settings, settings.simulator.seed, SystemClock().now())
+        clock = SystemClock()
+        centre = _centre(settings, settings.simulator.seed, clock.now())
+        cloud = GenesysCloud(centre, clock)
         try:
             server = await stack.enter_async_context(
-                SimulatorServer(centre, SystemClock(), port=port)
+                SimulatorServer(centre, clock, port=port, beside=[cloud])
             )
         except OSError as error:
             problem = os.strerror(error.errno or 0)
@@ -169,10 +172,18 @@ async def simulate(settings: Settings, port: int, out: TextIO) -> None:
             ) from None
         out.write(
             f"A simulated contact centre at http://127.0.0.1:{server.port}\n"
-            "Point a daemon at it:\n\n"
+            "Point a daemon at it, as a plain websocket\n\n"
             "    [source]\n"
             '    kind = "websocket"\n'
             f'    url = "{server.url}"\n\n'
+            "or as Genesys Cloud\n\n"
+            "    [source]\n"
+            '    kind = "genesys"\n\n'
+            "    [genesys]\n"
+            f'    login_url = "{cloud.url}"\n'
+            f'    api_url = "{cloud.url}"\n'
+            f'    client_id = "{cloud.client.id}"\n'
+            f'    client_secret = "{cloud.client.secret}"\n\n'
         )
         out.flush()
         await wished.wait()

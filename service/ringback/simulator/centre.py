@@ -126,7 +126,7 @@ class ContactCentre:
     def latest_frames(self, *, ended: bool = True) -> list[Emission]:
         """Show every conversation that is live, or remembered though ended, as it is now."""
         scenes = self._scenes() if ended else self._live.values()
-        return [emission for scene in scenes for emission in self._show(scene.conversation)]
+        return [one for scene in scenes for one in self._show(scene.conversation, None)]
 
     @property
     def live(self) -> int:
@@ -178,7 +178,7 @@ class ContactCentre:
         """Send the whole conversation out."""
         conversation.revision += 1
         conversation.changed_at = self.now
-        self._emitted.extend(self._show(conversation))
+        self._emitted.extend(self._show(conversation, self.wanted))
 
     def when_due(self, instant: datetime, act: Callable[[], None]) -> None:
         """Do something that only the clock brings about."""
@@ -351,23 +351,23 @@ class ContactCentre:
         while len(self._ended) > self.options.remember:
             del self._ended[next(iter(self._ended))]
 
-    def _show(self, conversation: Conversation) -> Iterable[Emission]:
+    def _show(
+        self, conversation: Conversation, wanted: Callable[[str], bool] | None
+    ) -> Iterable[Emission]:
+        options = self.options
         prefixes = [f"v2.routing.queues.{conversation.queue.id}"]
-        if self.options.user_topics or self.wanted is not None:
+        if options.user_topics or wanted is not None:
             prefixes += [f"v2.users.{user_id}" for user_id in conversation.user_ids]
         generic = flat = None
         for prefix in prefixes:
             topic = f"{prefix}.conversations"
-            if self._sends(topic, otherwise=self.options.generic):
+            if options.generic if wanted is None else wanted(topic):
                 generic = generic or frames.generic_body(conversation, self.clocks)
                 yield self._emission(conversation, topic, generic)
             topic = f"{prefix}.conversations.callbacks"
-            if conversation.has_callback and self._sends(topic, otherwise=self.options.flat):
+            if conversation.has_callback and (options.flat if wanted is None else wanted(topic)):
                 flat = flat or frames.flat_body(conversation, self.clocks)
                 yield self._emission(conversation, topic, flat)
-
-    def _sends(self, topic: str, *, otherwise: bool) -> bool:
-        return otherwise if self.wanted is None else self.wanted(topic)
 
     def _emission(self, conversation: Conversation, topic: str, body: Raw) -> Emission:
         frame = frames.envelope(conversation, topic, body)

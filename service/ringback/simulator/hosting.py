@@ -22,6 +22,9 @@ LARGEST_BODY = 4 * 1024 * 1024
 class Part(Protocol):
     """One way of showing the centre."""
 
+    def hosted(self, host: "Host") -> None:
+        """Learn who serves it; called before it is."""
+
     def routes(self) -> Iterable[web.RouteDef]:
         """Give what it answers; routes of earlier parts go first."""
 
@@ -75,6 +78,7 @@ class Host:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=LARGEST_BODY)
         for part in self._parts:
+            part.hosted(self)
             app.add_routes(part.routes())
         runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=GRACE_SECONDS

@@ -9,10 +9,10 @@ from random import Random
 import msgspec
 
 from ringback.simulator.genesys.limits import Limits
-from ringback.simulator.genesys.sockets import Socket
 from ringback.simulator.genesys.tokens import OAuthClient, Token
 from ringback.simulator.genesys.topics import Verdict, expand
 from ringback.simulator.people import new_id
+from ringback.simulator.sockets import Socket
 
 __all__ = ["GOING_AWAY", "GONE", "ORGANISATION", "Channel", "Channels"]
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ringback.simulator.genesys.channels import Channel, Channels
 from ringback.simulator.genesys.problems import Problem, throttled
-from ringback.simulator.genesys.sockets import Socket
+from ringback.simulator.sockets import Socket
 
 __all__ = ["Handler", "Mischief"]
 

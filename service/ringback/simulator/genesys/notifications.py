@@ -11,9 +11,9 @@ from ringback.simulator.frames import stamp
 from ringback.simulator.genesys.channels import GOING_AWAY, GONE, Channel, Channels
 from ringback.simulator.genesys.problems import Problem, not_found
 from ringback.simulator.genesys.requests import TOKEN, answer, read_body
-from ringback.simulator.genesys.sockets import Message, Socket
 from ringback.simulator.genesys.tokens import OAuthClient
 from ringback.simulator.genesys.topics import CATALOGUE, Judge, Verdict
+from ringback.simulator.sockets import Message, Socket
 
 __all__ = ["Notifications"]
 

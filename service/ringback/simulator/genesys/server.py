@@ -17,6 +17,7 @@ from ringback.ports import Clock
 from ringback.simulator.centre import ContactCentre, Emission
 from ringback.simulator.faults import Faults
 from ringback.simulator.genesys.channels import GOING_AWAY, Channel, Channels
+from ringback.simulator.genesys.commands import CommandCalls
 from ringback.simulator.genesys.conversations import ConversationCalls
 from ringback.simulator.genesys.details import DetailCalls
 from ringback.simulator.genesys.identity import IdentityCalls
@@ -27,11 +28,12 @@ from ringback.simulator.genesys.observations import ObservationCalls
 from ringback.simulator.genesys.problems import Problem, not_found
 from ringback.simulator.genesys.queues import QueueCalls
 from ringback.simulator.genesys.requests import TOKEN
-from ringback.simulator.genesys.sockets import HEARTBEAT
 from ringback.simulator.genesys.tokens import OAuthClient, Tokens
 from ringback.simulator.genesys.topics import Judge
 from ringback.simulator.hosting import Host
-from ringback.simulator.people import new_id
+from ringback.simulator.interventions import close_queue, open_queue
+from ringback.simulator.people import Queue, new_id
+from ringback.simulator.sockets import HEARTBEAT
 
 __all__ = ["GenesysCloud"]
 
@@ -152,7 +154,36 @@ class GenesysCloud:
             "Another channel has subscribed.",
         )
 
+    def add_queue(
+        self,
+        name: str,
+        *,
+        agents: int = 5,
+        division: str = "Home",
+        auto_dial_seconds: int | None = None,
+        customer_first: bool = False,
+    ) -> Queue:
+        """Open another queue. Settings of queues may be changed in place at any time."""
+        return open_queue(
+            self.centre,
+            name,
+            agents=agents,
+            division=division,
+            auto_dial_seconds=auto_dial_seconds,
+            customer_first=customer_first,
+        )
+
+    def remove_queue(self, queue: Queue) -> None:
+        """Take a queue away; what is in it ends, and its topics are rejected from then on."""
+        self._catch_up()
+        close_queue(self.centre, queue)
+        self._catch_up()
+
     # As a part of a host
+
+    def hosted(self, host: Host) -> None:
+        """Note who serves it."""
+        self.host = host
 
     def routes(self) -> Iterator[web.RouteDef]:
         """Give the whole of it; it has an answer to every path."""
@@ -162,6 +193,7 @@ class GenesysCloud:
             self._notifications,
             QueueCalls(self.centre),
             ConversationCalls(self.centre),
+            CommandCalls(self.centre, self._catch_up),
             ObservationCalls(self.centre, self.limits),
             DetailCalls(self.centre, self.limits, self.faults),
             IdentityCalls(),
@@ -202,6 +234,9 @@ class GenesysCloud:
         while True:
             await asyncio.sleep(self.limits.heartbeat_seconds)
             self.channels.each_socket(lambda socket: socket.put(HEARTBEAT))
+
+    def _catch_up(self) -> None:
+        self.host.play.catch_up()
 
     def _now(self) -> datetime:
         return self.clock.now() + self.skew

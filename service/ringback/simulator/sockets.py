@@ -1,4 +1,4 @@
-"""One websocket of a channel: what it is sent, what it asks, and every way it can end."""
+"""One websocket: what it is sent, what it asks, and every way it can end."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,6 @@ TRY_AGAIN_LATER = 1013
 LARGEST_MESSAGE = 256 * 1024
 """A subscription to 1,000 topics fits."""
 GOODBYE_SECONDS = 5.0
-"""How long a peer may take to answer a close."""
 
 Message = dict[str, object]
 
@@ -26,8 +25,16 @@ Message = dict[str, object]
 class Socket:
     """A connection, with a bounded outbox. Nothing is kept for a peer that is not there."""
 
-    def __init__(self, bound: int, answer: Callable[[Message], bytes | None]) -> None:
-        """`answer` is asked what to say to a message that is no ping."""
+    def __init__(
+        self,
+        bound: int,
+        answer: Callable[[Message], bytes | None] = lambda _: None,
+        patience: float = GOODBYE_SECONDS,
+    ) -> None:
+        """`answer` is asked what to say to a message that is no ping; None: nothing.
+
+        `patience` is how many seconds a peer may take to answer a close.
+        """
         self.sent = 0
         """How many frames have been written, heartbeats included."""
         self.behind = False
@@ -38,9 +45,12 @@ class Socket:
         self._answer = answer
         self._outbox: deque[tuple[bytes, bool]] = deque()
         self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self.ended = asyncio.Event()
+        """Set once nothing more passes."""
         self._farewell: tuple[int, str] | None = None
         self._websocket = web.WebSocketResponse(
-            timeout=GOODBYE_SECONDS, compress=False, max_msg_size=LARGEST_MESSAGE
+            timeout=patience, compress=False, max_msg_size=LARGEST_MESSAGE
         )
         self._transport: asyncio.Transport | None = None
 
@@ -62,6 +72,13 @@ class Socket:
         self._news.set()
         return True
 
+    async def put_patiently(self, frame: bytes) -> None:
+        """Send anything, once there is room for it."""
+        while len(self._outbox) >= self._bound and self._farewell is None:
+            self._room.clear()
+            await self._room.wait()
+        self.put(frame)
+
     # How it ends
 
     def close(self, code: int, reason: str = "", last: Iterable[bytes] = ()) -> None:
@@ -77,6 +94,7 @@ class Socket:
         self._farewell = self._farewell or (TRY_AGAIN_LATER, "")
         self._outbox.clear()
         self._news.set()
+        self._room.set()
         if self._transport is not None:
             raw = self._transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -110,6 +128,8 @@ class Socket:
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
+            self._room.set()
+            self.ended.set()
         for job in jobs:
             if not job.cancelled():
                 job.result()
@@ -127,6 +147,7 @@ class Socket:
             while True:
                 while self._outbox and not self.frozen:
                     frame, binary = self._outbox.popleft()
+                    self._room.set()
                     kind = WSMsgType.BINARY if binary else WSMsgType.TEXT
                     await self._websocket.send_frame(frame, kind)
                     self.sent += 1
