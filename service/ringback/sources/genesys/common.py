@@ -153,6 +153,7 @@ class Common:
         changed: Callable[[], None],
         may_drop: Callable[[object, str], bool],
         wanted: Callable[[str], bool],
+        most_topics: int,
     ) -> None:
         """Take what the fleet does for its shards.
 
@@ -171,6 +172,8 @@ class Common:
         self.changed = changed
         self.may_drop = may_drop
         self.wanted = wanted
+        self.most_topics = most_topics
+        """Of one channel."""
         self.connects = 0
         """How often a channel came to hear, replacements included."""
         self.renewals: Counter[Reason] = Counter()

@@ -21,7 +21,7 @@ from ringback.sources.genesys.common import Common, Pace, Reason
 from ringback.sources.genesys.ends import End
 from ringback.sources.genesys.hearer import Hearer
 from ringback.sources.genesys.line import Listening
-from ringback.sources.genesys.plan import SPARE, ChannelPlan, needed, shards
+from ringback.sources.genesys.plan import MOST_TOPICS, SPARE, ChannelPlan, needed, shards
 from ringback.sources.genesys.shard import Shard
 
 __all__ = ["ChannelState", "Fleet"]
@@ -60,8 +60,12 @@ class Fleet:
         how: Listening,
         pace: Pace,
         most_channels: int,
+        most_topics: int = MOST_TOPICS,
     ) -> None:
-        """`name` is the source's; `most_channels` are used at the most, successors included."""
+        """`name` is the source's; `most_channels` are used at the most, successors included.
+
+        `most_topics` go on one channel.
+        """
         self._name = name
         self._client = client
         self._clock = clock
@@ -69,6 +73,7 @@ class Fleet:
         self._how = how
         self._pace = pace
         self._most_channels = most_channels
+        self._most_topics = most_topics
         self._topics: dict[str, None] = {}
         self._wanted: frozenset[str] = frozenset()
         self._shards: list[Shard] = []
@@ -85,7 +90,8 @@ class Fleet:
         Raises `SourceError`, and goes on as before, when they take more channels than there may be.
         """
         wanted = dict.fromkeys(topics)
-        ChannelPlan(len(wanted), needed(len(wanted)), self._most_channels, 0).refuse(self._name)
+        channels = needed(len(wanted), self._most_topics)
+        ChannelPlan(len(wanted), channels, self._most_channels, 0).refuse(self._name)
         self._topics, self._wanted = wanted, singles(wanted)
         if self._common is not None:
             self._spread(self._common)
@@ -113,6 +119,7 @@ class Fleet:
             changed=self._changed,
             may_drop=self._may_drop,
             wanted=lambda topic: topic in self._wanted,
+            most_topics=self._most_topics,
         )
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -182,6 +189,7 @@ class Fleet:
         plan = shards(
             self._topics,
             [list(shard.wanted) for shard in present],
+            most_topics=self._most_topics,
             most_shards=self._most_channels - SPARE,
         )
         for shard, topics in zip(present, plan, strict=False):

@@ -16,7 +16,6 @@ from ringback.sources.genesys.channel import Channel, singles
 from ringback.sources.genesys.common import DENIED, Common, Reason
 from ringback.sources.genesys.ends import End, Ended
 from ringback.sources.genesys.line import Line
-from ringback.sources.genesys.plan import MOST_TOPICS
 from ringback.sources.genesys.tidings import REJECTED, Tidings
 
 __all__ = ["Shard"]
@@ -246,7 +245,7 @@ class Shard:
         elif missing := self._missing(channel, now):
             if now >= self._ask_again_at:
                 self._ask_again_at = now + self._common.pace.ask_again
-            if len(channel.topics | missing) <= MOST_TOPICS:
+            if len(channel.topics | missing) <= self._common.most_topics:
                 work = channel.add(missing)
             else:
                 work = channel.reduce(self._target(channel))
@@ -322,7 +321,7 @@ class Shard:
     def _target(self, channel: Channel) -> Collection[str]:
         """Give what a channel is to hear: what is wanted, and what must not be dropped yet."""
         both = self.wanted | dict.fromkeys(self._kept(channel))
-        return both if len(both) <= MOST_TOPICS else self.wanted
+        return both if len(both) <= self._common.most_topics else self.wanted
 
     def _missing(self, channel: Channel, now: float) -> frozenset[str]:
         given_up = channel.rejected.keys() if now < self._ask_again_at else frozenset()
