@@ -23,13 +23,9 @@ def _channels(source: GenesysSource) -> Iterator[Measure]:
     for state in ("hears", "replaced", "blind"):
         count = sum(channel.state == state for channel in fleet.channels)
         yield gauge("channels", "Notification channels by how they are.", count, state=state)
-    yield gauge(
-        "topics_rejected", "Topics that the platform does not permit.", len(fleet.rejected)
-    )
+    yield gauge("topics_rejected", "Topics that the platform does not permit.", len(fleet.rejected))
     yield counter("channel_connects", "How often a channel came to hear.", fleet.connects)
-    yield counter(
-        "channel_evictions", "Channels that another client pushed out.", fleet.evictions
-    )
+    yield counter("channel_evictions", "Channels that another client pushed out.", fleet.evictions)
     for reason, count in fleet.renewals.items():
         yield counter(
             "channel_renewals",
@@ -51,7 +47,11 @@ def _requests(source: GenesysSource) -> Iterator[Measure]:
     client = source.client
     for (name, kind), count in client.requests.items():
         yield counter(
-            "platform_requests", "REST requests, by what came of them.", count, request=name, result=kind
+            "platform_requests",
+            "REST requests, by what came of them.",
+            count,
+            request=name,
+            result=kind,
         )
     yield counter("platform_retries", "REST requests sent once more.", client.retries)
     yield counter("platform_throttled", "REST requests answered 429.", client.throttled)

@@ -158,8 +158,8 @@ class Common:
         """Take what the fleet does for its shards.
 
         `retire` reads a channel on for a moment and closes it; `changed` is told when a shard hears
-        other topics than before; `may_drop` says whether a shard may cease to hear a topic, and
-        `wanted` whether anybody wants a single one.
+        other topics than before. Of a single topic `may_drop` says whether a shard may cease to
+        hear it, and `wanted` whether anybody wants it.
         """
         self.means = means
         self.pace = pace

@@ -7,7 +7,7 @@ subscribed and seen alive before. One that is lost is told at once, and found ag
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -235,16 +235,13 @@ class Fleet:
 
     def _may_drop(self, shard: object, topic: str) -> bool:
         """Whether a shard may cease to hear a topic: nobody wants it, or another hears it."""
-        return all(
-            single not in self._wanted
-            or any(single in heard for heard in self._heard_by_others(shard))
-            for single in singles((topic,))
+        return topic not in self._wanted or any(
+            other is not shard
+            and other.hears
+            and other.channel is not None
+            and topic in other.channel.heard
+            for other in self._shards
         )
-
-    def _heard_by_others(self, shard: object) -> Iterator[frozenset[str]]:
-        for other in self._shards:
-            if other is not shard and other.hears and other.channel is not None:
-                yield other.channel.heard
 
     async def _mind_token(self) -> None:
         """See that the token is renewed in time, and that shards notice when there is a new one."""

@@ -332,8 +332,12 @@ class Shard:
 
     def _kept(self, channel: Channel) -> frozenset[str]:
         """Give topics that another is to hear, and does not hear yet."""
-        extra = channel.topics - self.wanted.keys()
-        return frozenset(topic for topic in extra if not self._common.may_drop(self, topic))
+        own = singles(channel.topics & self.wanted.keys())
+        return frozenset(
+            topic
+            for topic in channel.topics - self.wanted.keys()
+            if not all(self._common.may_drop(self, one) for one in singles((topic,)) - own)
+        )
 
     async def _rest(self, seconds: float) -> None:
         """Wait for something to do."""
