@@ -198,7 +198,7 @@ class Line:
         if self._quiet_turns > TURNS and not guard.silent:
             return Ended.plainly(End.SILENT)
         ended = ended_by(guard.explain(closed))
-        if self.closing and ended.end in {End.CLOSED, End.LOST}:
+        if self.closing and ended.end is End.CLOSED:
             return Ended.plainly(End.CLOSING)
         return ended
 

@@ -42,7 +42,7 @@ async def told(stage: Stage, act: Callable[[], object], within: float = 60.0) ->
 
 def test_a_cut_is_recovered_from_on_the_same_channel() -> None:
     async def play(stage: Stage) -> None:
-        cause, _ = await told(stage, lambda: stage.cloud.faults.cut())
+        cause, _ = await told(stage, stage.cloud.faults.cut)
         assert cause == "connection lost"
         assert stage.cloud.requests[MADE] == 1
         assert stage.fleet.cuts == {End.LOST: 1}
@@ -62,7 +62,7 @@ def test_a_close_says_its_code() -> None:
 
 def test_a_half_open_connection_is_found_by_its_silence() -> None:
     async def play(stage: Stage) -> None:
-        cause, since = await told(stage, lambda: stage.cloud.faults.freeze())
+        cause, since = await told(stage, stage.cloud.faults.freeze)
         assert cause == "half-open"
         assert WATCHDOG <= stage.hearing.at[1] - since <= WATCHDOG * 6 / 5 + 1
 
@@ -71,11 +71,9 @@ def test_a_half_open_connection_is_found_by_its_silence() -> None:
 
 def test_another_connection_to_the_channel_is_a_close() -> None:
     async def play(stage: Stage) -> None:
-        channel = stage.channel
-
         def close() -> None:
-            assert channel.socket is not None
-            channel.socket.close(1001, "another connection to the channel")
+            assert stage.channel.socket is not None
+            stage.channel.socket.close(1001, "another connection to the channel")
 
         cause, _ = await told(stage, close)
         assert cause == "closed by the server: 1001"
@@ -85,8 +83,8 @@ def test_another_connection_to_the_channel_is_a_close() -> None:
 
 def test_a_frame_that_is_too_large_ends_the_connection() -> None:
     async def play(stage: Stage) -> None:
-        channel = stage.channel
-        cause, _ = await told(stage, lambda: channel.notify(b"x" * 2_000_000))
+        large = b"x" * 2_000_000
+        cause, _ = await told(stage, lambda: stage.channel.notify(large, binary=False))
         assert cause == "frame too large"
 
     listen(play)
@@ -141,10 +139,9 @@ def test_a_channel_that_is_pushed_out_is_made_anew_at_once() -> None:
 @pytest.mark.parametrize("habit", ["refuses", "answers"])
 def test_a_channel_that_goes_while_it_is_not_connected_is_made_anew(habit: str) -> None:
     async def play(stage: Stage) -> None:
-        channel = stage.channel
-
         def cut() -> None:
             # It is there when it is asked for, and gone when it is connected to.
+            channel = stage.channel
             stage.cloud.faults.cut()
             asyncio.get_running_loop().call_later(0.005, stage.cloud.channels.end, channel)
 
@@ -284,11 +281,9 @@ def test_a_proxy_that_answers_html_is_named() -> None:
 
 def test_a_channel_that_gives_no_sign_of_life_is_not_taken_for_one_that_hears() -> None:
     async def play(stage: Stage) -> None:
-        async def freeze() -> None:
-            await stage.until(lambda: stage.connected)
-            stage.cloud.faults.freeze()
-
-        await freeze()
+        stage.cloud.faults.delay("PUT */subscriptions", seconds=5)
+        await stage.until(lambda: stage.connected)
+        stage.cloud.faults.freeze()
         await stage.until_said(2)
         assert stage.said[0][:2] == ("blind", "no sign of life")
         assert stage.said[1] == heard(*stage.topics)
@@ -375,7 +370,7 @@ def test_cuts_of_every_kind_lose_only_what_lies_in_a_gap() -> None:
             emitted.extend((there.now, each.frame) for each in emissions)  # type: ignore[attr-defined]
             deliver(emissions)  # type: ignore[arg-type]
 
-        there.cloud.deliver = watched  # type: ignore[method-assign,assignment]
+        there.cloud.deliver = watched  # type: ignore[method-assign]
         faults = there.cloud.faults
         for _ in range(5):
             for act in (faults.cut, faults.freeze, faults.hang_up):
