@@ -12,10 +12,10 @@ import structlog
 
 from ringback.errors import PlatformError, PlatformFault
 from ringback.sources.genesys.channel import Channel, Means, Rejection, singles
-from ringback.sources.genesys.ends import End
+from ringback.sources.genesys.ends import End, Ended
 from ringback.sources.genesys.evictions import Evictions
 
-__all__ = ["DENIED", "Common", "Pace", "Places", "Reason", "Rejections", "Troubles"]
+__all__ = ["Common", "Pace", "Places", "Reason", "Rejections", "Troubles"]
 
 log = structlog.get_logger(__name__)
 
@@ -182,6 +182,14 @@ class Common:
         """Channels that ended unplanned."""
         self.failures: Counter[End] = Counter()
         """Attempts that failed."""
+
+    def pause(self, ended: Ended) -> float | None:
+        """Say how long to wait after an end that is special; None for the usual ones."""
+        if ended.end is End.EVICTED and self.evictions.looping:
+            return self.evictions.pause()
+        if ended.trouble is not None and ended.trouble.fault in DENIED:
+            return self.troubles.pause()
+        return None
 
     def wall(self, at: float) -> datetime:
         """Give an instant of the loop's clock on the wall clock."""

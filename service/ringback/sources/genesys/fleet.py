@@ -185,15 +185,15 @@ class Fleet:
 
     def _spread(self, common: Common) -> None:
         """Give each shard its topics; begin those that are new. One without any ends itself."""
-        present = [shard for shard in self._shards if shard.wanted]
+        present = [shard for shard in self._shards if shard.share.wanted]
         plan = shards(
             self._topics,
-            [list(shard.wanted) for shard in present],
+            [list(shard.share.wanted) for shard in present],
             most_topics=self._most_topics,
             most_shards=self._most_channels - SPARE,
         )
         for shard, topics in zip(present, plan, strict=False):
-            if topics != list(shard.wanted):
+            if topics != list(shard.share.wanted):
                 shard.want(topics)
         for topics in plan[len(present) :]:
             shard = Shard(common, topics)
@@ -223,6 +223,7 @@ class Fleet:
             assert channel.line is not None  # noqa: S101  # it heard until now
             assert self._common is not None  # noqa: S101
             await asyncio.wait({channel.line.ended}, timeout=self._pace.overlap)
+            await channel.line.drain()
             await channel.close()
             self._retiring.discard(channel)
             self._common.places.give_back()
@@ -265,7 +266,7 @@ def _state(shard: Shard) -> ChannelState:
     channel, line = shard.channel, shard.line
     now = asyncio.get_running_loop().time()
     if channel is None or line is None or not shard.hears:
-        topics = singles(shard.wanted) if channel is None else channel.heard
+        topics = shard.share.singles if channel is None else channel.heard
         return ChannelState("blind", topics, now if channel is None else channel.made_at, now, now)
     return ChannelState(
         "replaced" if shard.replacing else "hears",
