@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -27,6 +26,8 @@ __all__ = ["Line", "Listening"]
 OTHER_TOPIC = re.compile(rb'\s*\{\s*"topicName"\s*:\s*"v2\.(?!system\.)', re.IGNORECASE)
 """The first bytes of nearly all that comes: such a frame is not about the channel."""
 LARGEST_SYSTEM_FRAME = 16 * 1024
+LOOK_SECONDS = 1.0
+"""While a line is drained."""
 GONE_RESULT = "404"
 
 
@@ -131,15 +132,14 @@ class Line:
         longer than the watchdog would.
         """
         self._guard.ping()
-        pings, deadline = self._guard.pings, self._connection.loop.time() + self._how.watchdog
-        while self._pongs < pings and not self.ended.done():
-            left = deadline - self._connection.loop.time()
-            if left <= 0 and not self._full:
-                return
+        pings, patience = self._guard.pings, self._how.watchdog
+        while patience > 0 and self._pongs < pings and not self.ended.done():
             self._ponged.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(left, 1.0)):
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
                     await self._ponged.wait()
+            except TimeoutError:
+                patience = self._how.watchdog if self._full else patience - LOOK_SECONDS
 
     async def close(self) -> None:
         """Read no more, and hang up. Needed after it has ended, too."""
