@@ -1,4 +1,4 @@
-"""Puts the parts together. The only module that names concrete adapters."""
+"""Puts the parts together. Only this module and `checkup` name concrete adapters."""
 
 import os
 import random

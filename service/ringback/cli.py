@@ -61,6 +61,23 @@ def run(config: Path | None) -> None:
 
 
 @ringback.command()
+@_config
+def check(config: Path | None) -> None:
+    """Look at all that `run` needs, and say what to mend. Changes nothing.
+
+    Settings, store and source; for Genesys Cloud the login, clocks, queues, topics, permissions and
+    budgets. Exit code 1 when something has to be mended before it works.
+    """
+    from ringback import checkup, settings
+
+    findings = asyncio.run(checkup.check(settings.load(config, os.environ)))
+    checkup.show(findings, sys.stdout)
+    sys.stdout.flush()
+    if checkup.failed(findings):
+        sys.exit(FAILURE)
+
+
+@ringback.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes any free one.")
 @click.option("--seed", type=int, help="Same seed, same run.")
 @click.option(

@@ -164,6 +164,9 @@ class Intake(Protocol):
         `since` is the last moment at which it surely heard; `cause` a short, bounded phrase.
         """
 
+    def blind_since(self) -> datetime | None:
+        """Say when the earliest gap began that still lasts; None while all is heard."""
+
     def read(self, reading: Reading) -> frozenset[str]:
         """Take the answer of a REST read.
 

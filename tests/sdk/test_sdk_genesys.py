@@ -4,6 +4,7 @@ The SDK waits for its answers, so the platform is served from a thread of its ow
 """
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -137,8 +138,14 @@ def test_a_channel_brings_notifications_that_the_sdk_understands(
         made.id, topics(cloud, "?conversations&conversations.callbacks")
     )
     with connect(made.connect_uri, max_size=None) as socket:
-        frames = [socket.recv(timeout=20) for _ in range(20)]
-    assert all(isinstance(frame, str) for frame in frames)
+        frames = [json.loads(socket.recv(timeout=20)) for _ in range(20)]
+    for frame in frames:
+        kind = "Callback" if frame["topicName"].endswith(".callbacks") else ""
+        name = f"QueueConversation{kind}EventTopic{kind}Conversation"
+        event = client._ApiClient__deserialize(frame["eventBody"], name)
+        assert event.id == frame["eventBody"]["id"]
+        legs = event.participants if kind else event.participants[0].callbacks or []
+        assert UNKNOWN not in {leg.state for leg in legs}
 
 
 def test_available_topics(client: Any) -> None:

@@ -39,6 +39,10 @@ class Ears:
         """Keep that."""
         self.heard.append(("blind", cause, since, sorted(topics)) if topics else ("blind", cause))
 
+    def blind_since(self) -> datetime | None:
+        """It never was."""
+        return None
+
     def read(self, reading: Reading) -> frozenset[str]:
         """Keep it; it corrects nothing."""
         self.readings.append(reading)

@@ -49,13 +49,13 @@ def recording(folder: Path, *frames: bytes) -> str:
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("command", ["", "run", "simulate", "replay", "diagram"])
+@pytest.mark.parametrize("command", ["", "run", "check", "simulate", "replay", "diagram"])
 def test_every_command_explains_itself(run: Run, command: str, option: str) -> None:
     done = run(*filter(None, [command]), option)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"Usage: ")
     if not command:
-        for known in (b"run", b"simulate", b"replay", b"diagram"):
+        for known in (b"run", b"check", b"simulate", b"replay", b"diagram"):
             assert known in done.stdout
 
 
@@ -115,7 +115,7 @@ def test_a_port_in_use_is_2_and_named(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["run", "-h"], ["diagram"], ["simulate"]]
+    "arguments", [["--help"], ["--version"], ["run", "-h"], ["check"], ["diagram"], ["simulate"]]
 )
 def test_output_that_cannot_be_written_is_1_in_one_line(run: Run, arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
@@ -135,7 +135,7 @@ def test_a_replay_that_cannot_be_written_is_1_in_one_line(
     assert "standard output cannot be written (No space left on device)" in one_line(done)
 
 
-@pytest.mark.parametrize("command", ["run", "simulate", "diagram"])
+@pytest.mark.parametrize("command", ["run", "check", "simulate", "diagram"])
 def test_output_that_is_closed_is_1_in_one_line(run: Run, tmp_path: Path, command: str) -> None:
     done = run(command, shell='exec "$@" >&-')
     assert done.returncode == 1
@@ -143,7 +143,7 @@ def test_output_that_is_closed_is_1_in_one_line(run: Run, tmp_path: Path, comman
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["run", "simulate", "replay"])
+@pytest.mark.parametrize("command", ["run", "check", "simulate", "replay"])
 def test_a_setting_that_is_not_allowed_is_2_in_one_line(run: Run, command: str) -> None:
     arguments = [os.devnull] if command == "replay" else []
     done = run(command, *arguments, web__port="http")
@@ -152,6 +152,70 @@ def test_a_setting_that_is_not_allowed_is_2_in_one_line(run: Run, command: str) 
         "ringback: RINGBACK_WEB__PORT: 'http' is not allowed;"
         " allowed: a whole number from 0 to 65535\n"
     )
+
+
+def test_a_check_of_what_is_in_order_is_0_and_changes_nothing(run: Run, tmp_path: Path) -> None:
+    done = run("check")
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    assert [line.split()[:2] for line in lines[:3]] == [
+        ["ok", "settings"],
+        ["ok", "source"],
+        ["ok", "store"],
+    ]
+    assert lines[-1] == "All is well."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_that_finds_something_to_mend_is_1(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ringback.db").write_bytes(b"no database" * 100)
+    done = run("check")
+    assert (done.returncode, done.stderr) == (1, b"")
+    said = " ".join(done.stdout.decode().split())
+    assert "the file is not a SQLite database" in said
+    assert "→ give another [store] path, or restore a backup" in said
+    assert said.endswith("1 to mend, 0 to look at.")
+
+
+def test_a_check_never_prints_a_secret(run: Run) -> None:
+    secrets = {
+        "genesys__client_id": "client-1",
+        "genesys__client_secret": "canary-secret",
+        "genesys__login_url": "http://127.0.0.1:9",
+        "genesys__api_url": "http://127.0.0.1:9",
+    }
+    done = run("check", **secrets)
+    assert done.returncode == 1
+    assert b"cannot be connected to" in done.stdout
+    url = run(
+        "check", source__kind="websocket", source__url="ws://127.0.0.1:9/?token=canary-secret"
+    )
+    assert url.returncode == 1
+    assert b"ws://127.0.0.1:9/?..." in url.stdout
+    assert b"canary-secret" not in done.stdout + done.stderr + url.stdout + url.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"client_id": "c", "client_secret": "canary", "region": "eu_central_7"},
+            "genesys.region: there is no region 'eu_central_7'; did you mean eu_central_",
+        ),
+        (
+            {"client_id": "c", "client_secret": "canary", "region": "us_east_1", "queues": "id:"},
+            "genesys.queues: 'id:' names nothing",
+        ),
+        ({"client_id": "c", "region": "us_east_1"}, "genesys.client_secret: "),
+    ],
+)
+def test_a_check_of_settings_that_are_wrong_is_2(
+    run: Run, settings: dict[str, str], words: str
+) -> None:
+    done = run("check", **{f"genesys__{name}": value for name, value in settings.items()})
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert words in one_line(done)
+    assert "canary" not in one_line(done)
 
 
 def test_the_diagram_is_the_one_in_the_documents(run: Run) -> None:

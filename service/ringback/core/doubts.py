@@ -19,14 +19,19 @@ How = Literal["notification", "read", "survey"]
 """What confirms."""
 
 
-class _Doubt(msgspec.Struct, gc=False):
-    """What one gap did to many conversations at once."""
+class _Doubt(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """What one gap, or several after another, did to many conversations at once."""
 
-    gap: Gap
+    gaps: tuple[Gap, ...]
     since: datetime
     """When they became unverified."""
     until: datetime
     """What confirms must be as of then or later."""
+
+    @property
+    def over(self) -> bool:
+        """Whether its gaps have ended."""
+        return all(gap.until is not None for gap in self.gaps)
 
 
 class _Batch(msgspec.Struct, gc=False):
@@ -39,7 +44,7 @@ class _Batch(msgspec.Struct, gc=False):
 
 
 class Doubts:
-    """The conversations in doubt; each has one doubt, the one that is hardest to end."""
+    """The conversations in doubt. Each has one doubt, which ends for all its gaps at once."""
 
     def __init__(self, patience: timedelta, repaired: Callable[[Gap, datetime], None]) -> None:
         """`repaired` is told of each ended gap of which nothing is in doubt any more."""
@@ -56,6 +61,10 @@ class Doubts:
         """Give them, in no order that matters."""
         return iter(self._of)
 
+    def ended(self) -> Iterator[tuple[str, datetime]]:
+        """Give those whose gaps are over, so that a read confirms them for good, and since when."""
+        return ((one, doubt.until) for one, doubt in self._of.items() if doubt.over)
+
     def __contains__(self, conversation_id: object) -> bool:
         return conversation_id in self._of
 
@@ -71,22 +80,24 @@ class Doubts:
         again, since more may have been lost. Who is in doubt already stays so since then.
         """
         until = gap.until or gap.since
-        fresh, lasting = _Doubt(gap, until, until), _Doubt(gap, gap.since, until)
+        fresh = _Doubt((gap,), until, until)
+        grown: dict[_Doubt, _Doubt] = {}
         new = []
         count = 0
         for conversation_id in conversation_ids:
             count += 1
             known = self._of.get(conversation_id)
             if known is None:
-                self._of[conversation_id] = fresh
+                doubt = fresh
                 new.append(conversation_id)
-            elif known.gap is gap and known.since == gap.since:
-                self._of[conversation_id] = lasting
-                continue
+                gap.unverified += 1
             else:
-                self._leave(known, now)
-                self._of[conversation_id] = _Doubt(gap, known.since, max(until, known.until))
-            gap.unverified += 1
+                found = grown.get(known)
+                doubt = found or _grown(known, gap, until)
+                if found is None:
+                    grown[known] = doubt
+                gap.unverified += len(doubt.gaps) - len(known.gaps)
+            self._of[conversation_id] = doubt
         if new:
             due = max(until, now) + self._patience
             self._batches.append(_Batch(due, until, iter(new)))
@@ -99,16 +110,34 @@ class Doubts:
         doubt = self._of.get(conversation_id)
         if doubt is None or as_of < doubt.until:
             return False
-        del self._of[conversation_id]
-        doubt.gap.repaired_by[how] = doubt.gap.repaired_by.get(how, 0) + 1
-        self._leave(doubt, now)
+        self.end(conversation_id, how, now)
         return True
 
-    def drop(self, conversation_id: str, now: datetime) -> None:
-        """Forget a conversation that is no longer kept."""
+    def end(self, conversation_id: str, how: How | None, now: datetime) -> None:
+        """End the doubt, if there is one. Without `how` because it is no longer kept."""
         doubt = self._of.pop(conversation_id, None)
-        if doubt is not None:
-            self._leave(doubt, now)
+        if doubt is None:
+            return
+        for gap in doubt.gaps:
+            gap.unverified -= 1
+            if gap.until is None:
+                continue  # more may be lost: what repairs it comes after its end
+            if how is not None:
+                gap.repaired_by[how] = gap.repaired_by.get(how, 0) + 1
+            if not gap.unverified:
+                self._repaired(gap, now)
+
+    def set_back(self, now: datetime) -> None:
+        """The clock was set back to `now`: what comes from now on must be able to confirm."""
+        earlier: dict[_Doubt, _Doubt] = {}
+        for conversation_id, doubt in self._of.items():
+            if doubt.until > now:
+                known = earlier.get(doubt)
+                if known is None:
+                    known = earlier[doubt] = msgspec.structs.replace(doubt, until=now)
+                self._of[conversation_id] = known
+        for batch in self._batches:
+            batch.due = min(batch.due, now + self._patience)
 
     def next_due(self) -> datetime | None:
         """When `due` next has something to give."""
@@ -130,8 +159,8 @@ class Doubts:
             self._batches.remove(batch)
         return found
 
-    def _leave(self, doubt: _Doubt, now: datetime) -> None:
-        gap = doubt.gap
-        gap.unverified -= 1
-        if not gap.unverified and gap.until is not None:
-            self._repaired(gap, now)
+
+def _grown(known: _Doubt, gap: Gap, until: datetime) -> _Doubt:
+    """Add a gap to a doubt, which may have it already: then the gap ends now."""
+    gaps = known.gaps if any(one is gap for one in known.gaps) else (*known.gaps, gap)
+    return _Doubt(gaps, known.since, max(until, known.until))

@@ -5,11 +5,11 @@ source that never heard begins deaf. A gap is of named topics, or of all that a 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from ringback.core.events import Event, SourceData, rfc3339
 
@@ -18,6 +18,7 @@ __all__ = ["LEDGER", "Gap", "Ledger", "is_ledger"]
 LEDGER = "~gap/"
 """Begins the keys of the ledger's rows; a conversation's id begins with no tilde."""
 SOURCE = "~source/"
+QUEUES = "v2.routing.queues."
 MOST_GAPS = 1000
 """Closed gaps kept; the oldest go."""
 MOST_TOPICS_TOLD = 100
@@ -45,11 +46,13 @@ class Gap(msgspec.Struct, array_like=True, gc=False):
     repaired_by: dict[str, int] = {}
     """How many were confirmed or corrected by a `notification`, a `read`, a `survey`."""
     repaired_at: datetime | None = None
+    """When none was left. None too where a restart came before: its gap then has them all."""
 
     @property
-    def subjects(self) -> frozenset[str]:
-        """The queues and users that its topics are about; empty: whatever the source has."""
-        return frozenset(filter(None, map(subject_of, self.topics)))
+    def queues(self) -> frozenset[str]:
+        """The queues that its topics are about; empty: any, as where a topic is about a user."""
+        found = [queue_of(topic) for topic in self.topics]
+        return frozenset() if None in found else frozenset(filter(None, found))
 
 
 class _Ear(msgspec.Struct, array_like=True, gc=False):
@@ -72,11 +75,11 @@ def is_ledger(key: str) -> bool:
     return key.startswith("~")
 
 
-def subject_of(topic: str) -> str | None:
-    """Give the id that a topic is about: `v2.routing.queues.{id}...` or `v2.users.{id}...`."""
-    parts = topic.split(".")
-    place = 3 if parts[1:3] == ["routing", "queues"] else 2
-    return parts[place].partition("?")[0] if len(parts) > place else None
+def queue_of(topic: str) -> str | None:
+    """Give the id of the queue that a topic is about: `v2.routing.queues.{id}...`."""
+    if not topic.lower().startswith(QUEUES):
+        return None
+    return topic[len(QUEUES) :].partition("?")[0].partition(".")[0] or None
 
 
 class Ledger:
@@ -91,13 +94,22 @@ class Ledger:
         """How long the gaps were that ended in this process."""
         self._ears: dict[str, _Ear] = {}
         self._unsaved: dict[str, bytes | None] = {}
+        self._restored: set[str] = set()
+        """Gaps that lasted as this process began, and whose doubts are to be cast anew."""
 
-    def restore(self, key: str, packed: bytes) -> None:
-        """Take over one row."""
+    def restore(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Take over rows, some or all, in whatever order."""
+        for key, packed in rows:
+            self._restore(key, packed)
+        self.gaps = dict(sorted(self.gaps.items(), key=lambda item: item[1].since))
+
+    def _restore(self, key: str, packed: bytes) -> None:
         if key.startswith(LEDGER):
             gap = _decode_gap(packed)
             gap.unverified = 0
             self.gaps[gap.id] = gap
+            if gap.until is None:
+                self._restored.add(gap.id)
         elif key.startswith(SOURCE):
             ear = _decode_ear(packed)
             ear.heard = False
@@ -160,26 +172,38 @@ class Ledger:
         self.alive(source, now)
         events = [_gap_event(gap, "gap_closed", now) for gap in closed]
         if self.hears_all(source) and not whole_before:
-            events.insert(0, _source_event(source, "connected", now, now, UNSET))
+            # Gaps have ids of their own; a source begins to hear without one but once.
+            begun = f"{closed[-1].id if closed else f'{source}/{rfc3339(now)}'}/connected"
+            data = SourceData(source_name=source, observed_time=rfc3339(now))
+            events.insert(0, _event(source, begun, "connected", now, data))
         self._forget()
         return events
 
     def disconnected(
         self, source: str, cause: str, since: datetime, topics: Collection[str], now: datetime
     ) -> tuple[Gap | None, list[Event]]:
-        """The source is blind; give the gap that begins, None when it is part of one that lasts."""
+        """The source is blind; give the gap that begins, None when it is part of one that lasts.
+
+        One that lasted before a restart and still does is given once.
+        """
+        since = min(since, now)
         ear = self._ears.setdefault(source, _Ear(source))
         lasting = self.open_gaps(source)
-        if any(not gap.topics for gap in lasting):
-            return None, []
+        whole = next((gap for gap in lasting if not gap.topics), None)
+        if whole is not None:
+            again = whole.id in self._restored
+            self._restored.discard(whole.id)
+            return whole if again else None, []
         known = {topic for gap in lasting for topic in gap.blind}
         blind = [topic for topic in dict.fromkeys(topics) if topic not in known]
         if topics and not blind:
             return None, []
-        events = []
-        if self.hears_all(source):
-            events.append(_source_event(source, "disconnected", since, now, cause))
+        heard_all = self.hears_all(source)
         gap = Gap(self._name(source, since), source, since, cause, blind, list(blind))
+        events = []
+        if heard_all:
+            data = SourceData(source_name=source, cause=cause, observed_time=rfc3339(now))
+            events.append(_event(source, f"{gap.id}/disconnected", "disconnected", since, data))
         self.gaps[gap.id] = gap
         self.opened[cause] += 1
         self.save(gap)
@@ -189,8 +213,9 @@ class Ledger:
         return gap, [*events, _gap_event(gap, "gap_opened", now)]
 
     def save(self, gap: Gap) -> None:
-        """Let a gap that has changed be stored."""
-        self._unsaved[LEDGER + gap.id] = _encode_gap(gap)
+        """Let a gap that has changed be stored, if it is kept still."""
+        if gap.id in self.gaps:
+            self._unsaved[LEDGER + gap.id] = _encode_gap(gap)
 
     def _name(self, source: str, since: datetime) -> str:
         name = first = f"{source}/{rfc3339(since)}"
@@ -219,35 +244,27 @@ def _hear(gap: Gap, topics: Collection[str]) -> bool:
     return not gap.blind
 
 
-def _source_event(
-    source: str, kind: str, at: datetime, now: datetime, cause: str | UnsetType
-) -> Event:
+def _gap_event(gap: Gap, kind: str, now: datetime) -> Event:
+    closed = gap.until is not None
+    data = SourceData(
+        source_name=gap.source,
+        cause=gap.cause,
+        blind_from=rfc3339(gap.since),
+        blind_until=rfc3339(gap.until) if gap.until is not None else UNSET,
+        topics=gap.topics[:MOST_TOPICS_TOLD] or UNSET,
+        topic_count=len(gap.topics) or UNSET,
+        touched=gap.touched if closed else UNSET,
+        observed_time=rfc3339(now),
+    )
+    return _event(gap.source, f"{gap.id}/{kind}", kind, gap.until or gap.since, data)
+
+
+def _event(source: str, event_id: str, kind: str, at: datetime, data: SourceData) -> Event:
     return Event(
-        id=f"{source}/{rfc3339(at)}/{kind}",
+        id=event_id,
         type=f"ringback.source.{kind}.v1",
         subject=source,
         time=rfc3339(at),
-        data=SourceData(source_name=source, cause=cause, observed_time=rfc3339(now)),
+        data=data,
         partition=source,
-    )
-
-
-def _gap_event(gap: Gap, kind: str, now: datetime) -> Event:
-    closed = gap.until is not None
-    return Event(
-        id=f"{gap.id}/{kind}",
-        type=f"ringback.source.{kind}.v1",
-        subject=gap.source,
-        time=rfc3339(gap.until or gap.since),
-        data=SourceData(
-            source_name=gap.source,
-            cause=gap.cause,
-            blind_from=rfc3339(gap.since),
-            blind_until=rfc3339(gap.until) if gap.until is not None else UNSET,
-            topics=gap.topics[:MOST_TOPICS_TOLD] or UNSET,
-            topic_count=len(gap.topics) or UNSET,
-            touched=gap.touched if closed else UNSET,
-            observed_time=rfc3339(now),
-        ),
-        partition=gap.source,
     )

@@ -20,6 +20,7 @@ __all__ = [
     "Callback",
     "Conversation",
     "Tombstone",
+    "is_over",
     "pack",
     "stage_of",
     "unpack",
@@ -148,6 +149,8 @@ class _Head(msgspec.Struct, array_like=True, gc=False):
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Conversation).decode
 _decode_head = msgspec.msgpack.Decoder(_Head).decode
+_OVER = (_encode(State.DISCONNECTED.value), _encode(TOMBSTONE))
+"""As they follow the array's header, which is one byte."""
 
 
 def pack(conversation: Conversation) -> bytes:
@@ -158,6 +161,11 @@ def pack(conversation: Conversation) -> bytes:
 def unpack(packed: bytes) -> Conversation:
     """Give back what `pack` made, by this version or an older one."""
     return _decode(packed)
+
+
+def is_over(packed: bytes) -> bool:
+    """Whether all of a packed conversation has ended. Reads nothing: looks at its first bytes."""
+    return packed.startswith(_OVER, 1)
 
 
 def stage_of(packed: bytes) -> str:

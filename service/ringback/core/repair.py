@@ -8,17 +8,15 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from ringback.core.doubts import Doubts, How
-from ringback.core.entries import Entry
+from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import Gap, Ledger
-from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.records import TOMBSTONE, stage_of
+from ringback.core.records import is_over
+from ringback.core.surveys import Survey
 from ringback.core.wants import Wants
 
 __all__ = ["Repair"]
-
-_OVER = frozenset({State.DISCONNECTED.value, TOMBSTONE})
 
 
 class Repair:
@@ -29,6 +27,8 @@ class Repair:
         self._followed: dict[str, frozenset[str]] = {}
         """By source, the ids of the queues whose topics it has; empty: whatever there is."""
         self._unsaved_since: datetime | None = None
+        self._horizon = NEVER
+        """Up to when bulk reads are known to know."""
         self.ledger = Ledger()
         self.doubts = Doubts(policy.unverified_patience, self._repaired)
         self.wants = Wants(entries, self.doubts, self.listened_to, policy.unconfirmed)
@@ -66,10 +66,35 @@ class Repair:
         if self.wants:
             self.wants.satisfied(conversation_id)
 
+    def over(self, conversation_id: str, how: How, now: datetime) -> None:
+        """A conversation is over, whatever a gap has hidden of it: ended is ended."""
+        if self.doubts:
+            self.doubts.end(conversation_id, how, now)
+
+    def known_until(self, survey: Survey) -> datetime:
+        """Say up to when a survey's pictures know what has happened.
+
+        What one page proves to be known holds for every page that was asked for later.
+        """
+        if survey.pictures and survey.as_of is not None:
+            self._horizon = max(self._horizon, survey.as_of)
+        return min(self._horizon, survey.read_at)
+
     def drop(self, conversation_id: str, now: datetime) -> None:
         """A conversation is no longer kept."""
-        self.doubts.drop(conversation_id, now)
+        self.doubts.end(conversation_id, None, now)
         self.wants.satisfied(conversation_id)
+
+    def set_back(self, now: datetime) -> None:
+        """The clock was set back to `now`. Nothing can be known as of later than that.
+
+        Otherwise a gap of the time that comes again would touch nothing, and no read would be young
+        enough to confirm anything.
+        """
+        for entry in self._entries.values():
+            entry.confirmed_at = min(entry.confirmed_at, now)
+            entry.heard_at = min(entry.heard_at, now)
+        self.doubts.set_back(now)
 
     def next_deadline(self) -> datetime | None:
         """When there is something to tell or to save."""
@@ -86,13 +111,13 @@ class Repair:
 
     def _touched(self, gap: Gap) -> Iterator[str]:
         """Give the live conversations that the gap may have hidden something of."""
-        subjects = gap.subjects
+        queues = gap.queues
         until = gap.until or gap.since
         for conversation_id, entry in self._entries.items():
             if (
                 entry.confirmed_at < until
-                and (not subjects or entry.queue_id is None or entry.queue_id in subjects)
-                and stage_of(entry.state) not in _OVER
+                and (not queues or entry.queue_id is None or entry.queue_id in queues)
+                and not is_over(entry.state)
             ):
                 yield conversation_id
 

@@ -68,7 +68,7 @@ class Settling:
             if reasons:
                 effect = Instant(now, Clock.OBSERVER)
                 events = [self._tell(conversation, cast, now, cause, effect, reasons=reasons)]
-        if confirmed and callback.unverified:
+        if callback.unverified and (confirmed or not callback.open):
             callback.unverified = False
             if not events:
                 effect = Instant(now, Clock.OBSERVER)

@@ -1,8 +1,9 @@
 """What bulk reads say, and whether that agrees with what is known.
 
 A survey is a page of many conversations at once: pictures, which show the legs, and places, which
-only say roughly where a conversation is. It confirms what it agrees with. It never changes
-anything: what differs is read singly, since bulk reads lag, shift between pages and leave out.
+only say roughly where a conversation is. A picture confirms what it agrees with, a place nothing.
+It never changes anything: what differs is read singly, since bulk reads lag, shift between pages
+and leave out.
 """
 
 from datetime import datetime
@@ -14,13 +15,14 @@ from ringback.core.joining import Joining
 from ringback.core.legs import merge
 from ringback.core.lifecycle import State
 from ringback.core.records import Callback, Conversation
-from ringback.core.snapshots import Medium, Snapshot
+from ringback.core.snapshots import Medium, Role, Sighting, Snapshot
 
 __all__ = ["WITH_AGENT", "Place", "Survey", "agrees", "contradicts", "outline"]
 
 WITH_AGENT = frozenset(
     {State.CONNECTED, State.AUTO_DIALING, State.DIALING, State.TALKING, State.HELD}
 )
+_OVER = frozenset({State.DISCONNECTED})
 _UNDIALLED = frozenset({State.CONNECTED, State.AUTO_DIALING})
 """Told apart by our own timer alone: the platform shows both alike."""
 
@@ -34,6 +36,11 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     queue_id: str | None = None
     user_id: str | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, as far as a bulk read can be believed."""
+        return self.states == _OVER
+
 
 class Survey(msgspec.Struct, frozen=True, gc=False):
     """One page of a bulk read."""
@@ -46,8 +53,8 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     places: list[Place] = []
 
 
-def outline(picture: Snapshot, now: datetime) -> Place | None:
-    """Work out where a picture shows its latest callback; None when there is none, or it is over.
+def outline(picture: Snapshot, now: datetime) -> Place:
+    """Work out where a picture shows its latest open callback, or that there is none any more.
 
     Through the same rules as a frame's, on a conversation of its own.
     """
@@ -66,13 +73,22 @@ def outline(picture: Snapshot, now: datetime) -> Place | None:
             states = _UNDIALLED if state in _UNDIALLED else frozenset({state})
             callback.state = state
             return Place(picture.conversation_id, states, current_queue(cast), current_user(cast))
-    return None
+    queues = [sighting.queue_id for sighting in picture.sightings if sighting.queue_id is not None]
+    return Place(picture.conversation_id, _OVER, queues[-1] if queues else None)
 
 
-def agrees(callback: Callback, place: Place) -> bool:
-    """Whether a place says the very same as is known, and leaves nothing open."""
-    exact = len(place.states) == 1 or place.states == _UNDIALLED
-    return exact and not contradicts(callback, place)
+def agrees(callback: Callback, picture: Snapshot, shown: Place) -> bool:
+    """Whether a picture shows the very same as is known, with nothing in it that is not.
+
+    The same state is not enough: a callback may have been offered, dialled or held in between.
+    """
+    schedules = {one.scheduled_at for one in picture.sightings if one.scheduled_at is not None}
+    known = callback.scheduled_at
+    return (
+        not contradicts(callback, shown)
+        and (known is None or not schedules or known in schedules)
+        and not any(_is_news(callback, sighting) for sighting in picture.sightings)
+    )
 
 
 def contradicts(callback: Callback, place: Place) -> bool:
@@ -82,3 +98,19 @@ def contradicts(callback: Callback, place: Place) -> bool:
     if place.queue_id is not None and callback.queue_id not in (None, place.queue_id):
         return True
     return place.user_id is not None and callback.user_id not in (None, place.user_id)
+
+
+def _is_news(callback: Callback, sighting: Sighting) -> bool:
+    """Whether a leg is not known, or has been held more often than is known."""
+    voice = sighting.medium is Medium.VOICE
+    if (voice and sighting.inbound) or not (voice or sighting.role is Role.AGENT):
+        return False
+    legs = [
+        leg
+        for leg in callback.legs
+        if leg.participant_id == sighting.participant_id and leg.medium is sighting.medium
+    ]
+    if voice and sighting.communication_id is not None:
+        legs = [leg for leg in legs if leg.communication_id == sighting.communication_id]
+    holds = len(sighting.holds or ())
+    return not legs or holds > max(len(leg.holds) for leg in legs)

@@ -7,6 +7,7 @@ has confirmed for long. Reading is somebody else's business; this only says what
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from itertools import islice
 
 from ringback.core.doubts import Doubts
 from ringback.core.entries import NEVER, Entry
@@ -17,10 +18,15 @@ __all__ = ["Wants"]
 
 AGAIN = timedelta(seconds=30)
 """Between two reads of the same conversation, whatever became of the first."""
+SURVEYED = timedelta(seconds=25)
+"""From the end of a gap until surveys have had their chance. They lag by seconds, and confirm
+hundreds with one request."""
 STRAY = timedelta(seconds=60)
 """A callback that has left the queues that are listened to is read so often."""
-MOST_UNKNOWN = 100_000
+MOST_UNKNOWN = 20_000
 """Conversations that a survey brought up and nobody knew; more are found by the next one."""
+MOST_RANKED = 20_000
+"""Wanted ones compared a call. Of more than that, a part has its turn each time."""
 ROUNDS = 2000
 """Conversations looked at a call for whether they were confirmed lately."""
 
@@ -64,8 +70,10 @@ class Wants:
         self._listened_to = listened_to
         self._overdue = overdue
         self._contradicted: set[str] = set()
-        self._unknown: dict[str, None] = {}
+        self._unknown: dict[str, bool] = {}
+        """With whether they have ended: then there is no hurry."""
         self._asked: dict[str, datetime] = {}
+        self._turn: Iterator[str] = iter(())
         self._round: Iterator[str] = iter(())
 
     def __len__(self) -> int:
@@ -76,10 +84,10 @@ class Wants:
         """A survey does not agree with what is known."""
         self._contradicted.add(conversation_id)
 
-    def unknown(self, conversation_id: str) -> None:
-        """A survey shows a conversation that is not known."""
+    def unknown(self, conversation_id: str, *, over: bool) -> None:
+        """A survey shows a conversation that is not known; `over` when it has ended as well."""
         if len(self._unknown) < MOST_UNKNOWN:
-            self._unknown[conversation_id] = None
+            self._unknown[conversation_id] = over
 
     def satisfied(self, conversation_id: str) -> None:
         """A frame or a read has shown how it is."""
@@ -94,16 +102,44 @@ class Wants:
     def most_urgent(self, limit: int, now: datetime) -> list[str]:
         """Give at most `limit` to read now. They are not given again for a while."""
         self._asked = {one: until for one, until in self._asked.items() if until > now}
-        seen = {*self._doubts, *self._contradicted, *self._unknown, *self._unconfirmed(now)}
+        seen = {*self._candidates(now), *self._unconfirmed(now)}
         wanted = (one for one in seen if one not in self._asked)
         chosen = [one for _, _, one in nsmallest(limit, map(self._urgency, wanted))]
         self._asked.update(dict.fromkeys(chosen, now + AGAIN))
         return chosen
 
+    def _candidates(self, now: datetime) -> Iterable[str]:
+        """Give what is wanted; a part of it, in turn, when it is too much to compare."""
+        if len(self) <= MOST_RANKED:
+            return [*self._doubted(now), *self._contradicted, *self._unknown]
+        part = list(islice(self._turn, MOST_RANKED))
+        if len(part) < MOST_RANKED:
+            doubted = self._doubted(now)
+            self._turn = iter([*self._contradicted, *self._unknown, *doubted])
+            part += islice(self._turn, MOST_RANKED - len(part))
+        return filter(self._is_wanted, part)
+
+    def _doubted(self, now: datetime) -> Iterator[str]:
+        """Give the unverified to read: what only waits, a survey may confirm first."""
+        for conversation_id, ended_at in self._doubts.ended():
+            if (
+                now - ended_at >= SURVEYED
+                or self._urgency(conversation_id)[0] <= _URGENCY[State.ALERTING]
+            ):
+                yield conversation_id
+
+    def _is_wanted(self, conversation_id: str) -> bool:
+        return (
+            conversation_id in self._doubts
+            or conversation_id in self._contradicted
+            or conversation_id in self._unknown
+        )
+
     def _urgency(self, conversation_id: str) -> tuple[int, int, str]:
         entry = self._entries.get(conversation_id)
         if entry is None:
-            return _UNKNOWN, _FAR, conversation_id
+            over = self._unknown.get(conversation_id, False)
+            return len(_URGENCY) if over else _UNKNOWN, _FAR, conversation_id
         stage = stage_of(entry.state)
         rank = _URGENCY[State(stage)] if stage in _OPEN else len(_URGENCY)
         return rank, entry.wake_at or _FAR, conversation_id

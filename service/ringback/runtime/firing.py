@@ -6,6 +6,7 @@ reached when it was due, unless it is found so late that this has to be told.
 
 from datetime import datetime, timedelta
 
+from ringback.core.entries import NEVER
 from ringback.core.telling import LATE
 from ringback.core.tracker import Change, Tracker
 
@@ -19,13 +20,8 @@ class Firing:
         """What is more than `late` behind is fired as of the present."""
         self._tracker = tracker
         self._late = late
-        self._reached: datetime | None = None
-
-    def reach(self, now: datetime) -> datetime:
-        """Let time go on to `now`, or give how far it has come already."""
-        if self._reached is None or now > self._reached:
-            self._reached = now
-        return self._reached
+        self.reached = NEVER
+        """How far time has come. It goes back only when the clock is set back."""
 
     def due(self, now: datetime) -> bool:
         """Whether anything is due."""
@@ -36,8 +32,12 @@ class Firing:
         """Fire what is due by then, earliest first, until that has changed `limit` rows or more."""
         changes: list[Change] = []
         while (deadline := self._tracker.next_deadline()) is not None and deadline <= until:
-            at = until if until - deadline > self._late else deadline
-            changes += self._tracker.fire_due(self.reach(at))
+            if until - deadline > self._late:
+                self.reached = until
+            else:
+                # What became due in the past is fired now; nothing ever before its time.
+                self.reached = max(deadline, min(self.reached, until))
+            changes += self._tracker.fire_due(self.reached)
             if len(changes) >= limit:
                 break
         return changes

@@ -160,6 +160,11 @@ class Pipeline:
         )
         self._take_all(self.tracker.disconnected(self.source, cause, since, topics, now))
 
+    def blind_since(self) -> datetime | None:
+        """Say when the earliest gap began that still lasts."""
+        gaps = self.tracker.repair.ledger.open_gaps(self.source)
+        return min((gap.since for gap in gaps), default=None)
+
     def read(self, reading: Reading) -> frozenset[str]:
         """Take the answer of a REST read; give the queues of which frames must have been lost."""
         now = self._now()
@@ -292,6 +297,7 @@ class Pipeline:
         now = self.clock.now()
         if self._firing.due(now):
             self.fire()
+        self._firing.reached = now
         return now
 
     def _take_all(self, changes: Iterable[Change]) -> None:
@@ -326,7 +332,8 @@ def take_reading(
     """
     if reading.date is not None:
         tracker.skews.notice(PlatformClock.CLOUD, reading.date, now)
-    survey = decode_survey(reading.body, reading.sent_at)
+    ahead = tracker.skews.ahead(PlatformClock.CLOUD, now)
+    survey = decode_survey(reading.body, reading.sent_at, ahead)
     if survey is not None:
         return tracker.survey(survey, now)
     decoded = decoder.decode(reading.body, reading.sent_at)

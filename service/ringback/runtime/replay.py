@@ -44,8 +44,10 @@ class Replay:
             if until is not None and record.at > until:
                 break
             self.counts["records"] += 1
-            self._fire(record.at)
-            self._consume(record, self._firing.reach(record.at))
+            now = max(record.at, self._firing.reached)
+            self._fire(now)
+            self._firing.reached = now
+            self._consume(record, now)
         if until is not None and self.counts["records"]:
             self._fire(until)
 

@@ -66,6 +66,7 @@ class Scene:
     turn: int = 0
     """How often the script was told to go on; only the last time counts."""
     over: bool = False
+    ended_at: datetime | None = None
 
 
 class ContactCentre:
@@ -133,10 +134,19 @@ class ContactCentre:
         """How many conversations are live."""
         return len(self._live)
 
-    def conversations(self, *, ended: bool = True) -> list[Conversation]:
-        """Give every conversation that is live, or remembered though ended."""
-        scenes = self._scenes() if ended else self._live.values()
-        return [scene.conversation for scene in scenes]
+    def conversations(
+        self, *, ended: bool = True, ended_after: datetime | None = None
+    ) -> list[Conversation]:
+        """Give every conversation that is live; and with `ended`, those that are remembered.
+
+        `ended_after` leaves out those that had ended by then.
+        """
+        found = [scene.conversation for scene in self._live.values()]
+        for scene in reversed(self._ended.values()) if ended else ():
+            if ended_after and scene.ended_at and scene.ended_at <= ended_after:
+                break
+            found.append(scene.conversation)
+        return found
 
     def rest_conversation(self, conversation_id: str) -> bytes | None:
         """Read a conversation as `GET /api/v2/conversations/{id}` does; None: there is none."""
@@ -345,7 +355,7 @@ class ContactCentre:
         self._appoint(at, resume)
 
     def _lower_curtain(self, scene: Scene) -> None:
-        scene.over = True
+        scene.over, scene.ended_at = True, self.now
         del self._live[scene.conversation.id]
         self._ended[scene.conversation.id] = scene
         while len(self._ended) > self.options.remember:

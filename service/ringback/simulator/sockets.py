@@ -137,7 +137,7 @@ class Socket:
         self._farewell = (code, reason)
         if self.frozen:
             self.cut()
-        else:
+        elif self._transport is not None and not self._transport.is_closing():
             await self._websocket.close(code=code, message=reason.encode())
         return self._websocket
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ringback.core.clocks import NO_SKEW
 from ringback.core.lifecycle import State
 from ringback.core.snapshots import Medium, Role, Sighting, Snapshot, Span
 from ringback.core.surveys import WITH_AGENT, Place, Survey
@@ -23,8 +24,9 @@ __all__ = ["decode_survey"]
 
 OBSERVED_LATE = timedelta(seconds=5)
 """How far observations may lag: they are kept up to date, but in the end they are analytics."""
-KNOWN_AT_LAST = timedelta(minutes=2)
-"""Details are taken to know what is older than this, even where nothing newer is to be seen."""
+KNOWN_AT_LAST = timedelta(seconds=45)
+"""Details are taken to know what is older than this, even where nothing newer is to be seen. They
+lag by seconds; how long at the most, the platform does not say."""
 
 
 class Observed(Wire):
@@ -34,18 +36,10 @@ class Observed(Wire):
     user_id: str | None = None
 
 
-class Statistics(Wire):
-    """`StatisticalSummary`."""
-
-    count: int | None = None
-
-
 class Observation(Wire):
     """One metric of one queue (`ObservationMetricData`)."""
 
     metric: str | None = None
-    stats: Statistics | None = None
-    truncated: bool = False
     observations: list[Observed] | None = None
 
 
@@ -127,12 +121,18 @@ _STATES = {
 }
 """What an open segment says of its session."""
 _ANSWERED = frozenset({"interact", "callback", "hold"})
-_WAITING = frozenset({State.WAITING})
-_WAITING_OR_ALERTING = frozenset({State.WAITING, State.ALERTING})
+_PLACES = {
+    # An offered callback waits as well, until somebody accepts it.
+    "oWaiting": frozenset({State.WAITING, State.ALERTING}),
+    "oInteracting": WITH_AGENT,
+}
 
 
-def decode_survey(body: bytes, read_at: datetime) -> Survey | None:
-    """Read a bulk answer; None when it is of neither kind. Raises `FrameError`."""
+def decode_survey(body: bytes, read_at: datetime, ahead: timedelta = NO_SKEW) -> Survey | None:
+    """Read a bulk answer; None when it is of neither kind. Raises `FrameError`.
+
+    `ahead` is how far the cloud clock, which tells how far details have come, runs ahead of ours.
+    """
     try:
         answer = msgspec.json.decode(body)
         if not isinstance(answer, dict):
@@ -140,7 +140,7 @@ def decode_survey(body: bytes, read_at: datetime) -> Survey | None:
         if "results" in answer:
             return _observed(_converted(answer, ObservationsAnswer), read_at)
         if "conversations" in answer or "totalHits" in answer:
-            return _detailed(_converted(answer, DetailsAnswer), read_at)
+            return _detailed(_converted(answer, DetailsAnswer), read_at, ahead)
     except msgspec.ValidationError as error:
         raise FrameError(FrameFault.WRONG_TYPE, f"a bulk answer does not fit: {error}") from None
     except msgspec.DecodeError as error:
@@ -161,11 +161,8 @@ def _observed(answer: ObservationsAnswer, read_at: datetime) -> Survey:
         if group.get("mediaType", "callback") != "callback":
             continue
         queue_id = group.get("queueId")
-        alerting = sum(_count(one) for one in data if one.metric == "oAlerting")
         for one in data:
-            # An offered callback waits as well, until somebody accepts it.
-            waiting = _WAITING_OR_ALERTING if alerting else _WAITING
-            states = {"oWaiting": waiting, "oInteracting": WITH_AGENT}.get(one.metric or "")
+            states = _PLACES.get(one.metric or "")
             if states is not None:
                 places += [
                     Place(
@@ -180,20 +177,15 @@ def _observed(answer: ObservationsAnswer, read_at: datetime) -> Survey:
     return Survey(read_at, read_at - OBSERVED_LATE, places=places)
 
 
-def _count(observation: Observation) -> int:
-    stats = observation.stats
-    return 0 if stats is None or stats.count is None else stats.count
-
-
-def _detailed(answer: DetailsAnswer, read_at: datetime) -> Survey:
+def _detailed(answer: DetailsAnswer, read_at: datetime, ahead: timedelta) -> Survey:
     details = answer.conversations or []
     latest = max((at for detail in details for at in _instants(detail)), default=None)
     known = read_at - KNOWN_AT_LAST
-    as_of = known if latest is None else min(max(latest, known), read_at)
+    as_of = known if latest is None else min(max(latest - ahead, known), read_at)
     pictures = [
         Snapshot(detail.conversation_id, list(_sightings(detail)), True, read_at)  # noqa: FBT003  by position, as translate does
         for detail in details
-        if detail.conversation_id and detail.conversation_end is None
+        if detail.conversation_id
     ]
     return Survey(read_at, as_of if details else None, pictures=pictures)
 

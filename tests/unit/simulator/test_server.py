@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as plain_connect
@@ -13,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.faults import FaultRates, Faults
+from ringback.simulator.genesys.server import GenesysCloud
 from ringback.simulator.options import Options
 from ringback.simulator.server import SimulatorServer
 
@@ -167,3 +169,20 @@ async def test_a_task_that_dies_ends_the_block() -> None:
         async with SimulatorServer(centre, LoopClock(100.0)):
             await asyncio.sleep(20)
     assert failed.group_contains(ArithmeticError)
+
+
+async def test_other_ways_of_showing_the_centre_share_the_port() -> None:
+    clock = LoopClock(200.0)
+    centre = ContactCentre(1, START, Options(warm_up=timedelta(0)))
+    cloud = GenesysCloud(centre, clock)
+    async with (
+        SimulatorServer(centre, clock, beside=[cloud]) as server,
+        aiohttp.ClientSession() as session,
+        connect(server.url) as socket,
+    ):
+        assert cloud.url == server.url.replace("ws://", "http://").removesuffix("/stream")
+        async with session.get(f"{cloud.url}/api/v2/routing/queues") as response:
+            assert response.status == 401
+        frames = await receive(socket, 20)
+    prefixes = {frame["topicName"].rpartition(".conversations")[0] for frame in frames}
+    assert all(prefix.startswith("v2.routing.queues.") for prefix in prefixes)

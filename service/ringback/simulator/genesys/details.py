@@ -86,7 +86,7 @@ class DetailCalls:
         as_of = self._centre.now - timedelta(seconds=self._limits.details_lag_seconds)
         found = [
             (key, picture)
-            for one in self._centre.conversations()
+            for one in self._centre.conversations(ended_after=as_of if _only_open(query) else None)
             if first <= one.started_at < last and one.started_at <= as_of
             if (key := self._key(query, one, as_of)) is not None
             if (picture := self._matching(query, one, as_of)) is not None
@@ -149,3 +149,13 @@ class DetailCalls:
             while len(self._pictures) > self._centre.options.remember + self._centre.live:
                 del self._pictures[next(iter(self._pictures))]
         return picture
+
+
+def _only_open(query: DetailQuery) -> bool:
+    """Whether it plainly asks for what has not ended, so that the rest need not be looked at."""
+    return any(
+        not each.clauses
+        and [(one.dimension, one.operator) for one in each.predicates]
+        == [("conversationEnd", "notExists")]
+        for each in query.conversation_filters
+    )

@@ -72,9 +72,10 @@ class GenesysCloud:
         self.faults = Mischief(self.channels, self._random)
         """What is to go wrong."""
         self._tokens = Tokens(self.clients, self.limits, self._random)
+        self._judge = Judge(self._exists, self.limits.topic_characters)
         self._notifications = Notifications(
             self.channels,
-            Judge(self._exists, self.limits.topic_characters),
+            self._judge,
             self._now,
             lambda: f"ws://{self.host.address}",
         )
@@ -143,6 +144,18 @@ class GenesysCloud:
 
         handle = asyncio.get_running_loop().call_later(self.limits.closing_seconds, close)
         self._closings.add(handle)
+
+    def enforce_rights(self) -> None:
+        """Take topics away from channels whose clients have no right to them by now, and tell."""
+        for channel in self.channels.all:
+            lost = [
+                verdict.topic
+                for verdict in channel.verdicts.values()
+                if verdict.permitted
+                and not self._judge.judge(channel.client, verdict.topic).permitted
+            ]
+            if lost:
+                self.unsubscribe(channel, lost)
 
     def unsubscribe(self, channel: Channel, topics: Sequence[str] | None = None) -> None:
         """Take topics (all of them: None) away from a channel, as if another had taken them."""

@@ -11,6 +11,7 @@ from ringback.sources.genesys.fleet import Fleet
 from ringback.sources.genesys.line import Listening
 from ringback.sources.genesys.login import Credentials
 from ringback.sources.genesys.patterns import Patterns
+from ringback.sources.genesys.plan import MOST_TOPICS
 from ringback.sources.genesys.regions import hosts_of
 from ringback.sources.genesys.source import GenesysSource
 
@@ -33,7 +34,12 @@ def make_client(settings: Settings, clock: Clock, chance: random.Random) -> Rest
 
 
 def assemble(
-    settings: Settings, clock: Clock, chance: random.Random, *, max_frame_bytes: int
+    settings: Settings,
+    clock: Clock,
+    chance: random.Random,
+    *,
+    max_frame_bytes: int,
+    most_topics: int = MOST_TOPICS,
 ) -> GenesysSource:
     """Make the source. Raises `SettingsError` for a region or a pattern that means nothing."""
     genesys, source = settings.genesys, settings.source
@@ -50,6 +56,7 @@ def assemble(
             most_wait=source.reconnect_most_seconds,
         ),
         most_channels=genesys.most_channels,
+        most_topics=most_topics,
     )
     return GenesysSource(
         source.name,

@@ -15,8 +15,8 @@ __all__ = ["Gate"]
 class Gate:
     """What the channels talk to. Frames pass through untouched."""
 
-    def __init__(self, intake: Intake, heard_again: Callable[[], None]) -> None:
-        """`heard_again` is called when something is heard that was not before."""
+    def __init__(self, intake: Intake, heard_again: Callable[[datetime | None], None]) -> None:
+        """`heard_again` is told when something is heard that was not before, and since when."""
         self.frame = intake.frame
         self.room = intake.room
         self.complete = False
@@ -44,14 +44,14 @@ class Gate:
 
     def connected(self, topics: Collection[str] = ()) -> None:
         """A channel hears these."""
-        new = set(topics) - self._heard
+        new, since = set(topics) - self._heard, self._intake.blind_since()
         self._heard |= set(topics) & self._followed
         if self.complete:
             self._intake.connected(topics)
         else:
             self._check()
         if new:
-            self._heard_again()
+            self._heard_again(since)
 
     def disconnected(
         self, cause: str, since: datetime | None = None, topics: Collection[str] = ()

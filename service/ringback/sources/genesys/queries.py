@@ -7,7 +7,7 @@ import msgspec
 
 from ringback.core.events import rfc3339
 
-__all__ = ["PAGE", "QUEUES_A_QUERY", "details_query", "observations_query"]
+__all__ = ["PAGE", "QUEUES_A_QUERY", "begun_query", "observations_query", "open_query"]
 
 PAGE = 100
 """Conversations a page; more is not known to work."""
@@ -15,6 +15,7 @@ QUEUES_A_QUERY = 100
 REACH = timedelta(days=31)
 """How far back open conversations are looked for. The interval is matched by the day on which a
 conversation began, and a callback can be scheduled 30 days ahead."""
+STILL_OPEN = {"type": "dimension", "dimension": "conversationEnd", "operator": "notExists"}
 
 
 def observations_query(queue_ids: Sequence[str]) -> bytes:
@@ -27,23 +28,36 @@ def observations_query(queue_ids: Sequence[str]) -> bytes:
                 "clauses": [{"type": "or", "predicates": chosen}],
                 "predicates": [_matches("mediaType", "callback")],
             },
-            "metrics": ["oWaiting", "oAlerting", "oInteracting"],
+            "metrics": ["oWaiting", "oInteracting"],
             "detailMetrics": ["oWaiting", "oInteracting"],
         }
     )
 
 
-def details_query(page: int, now: datetime) -> bytes:
-    """Ask for the open conversations that hold callbacks, the oldest first; `page` is from 1."""
-    still_open = {"type": "dimension", "dimension": "conversationEnd", "operator": "notExists"}
+def open_query(page: int, now: datetime) -> bytes:
+    """Ask for the open conversations that hold callbacks; `page` is from 1.
+
+    The newest first, since these show up to when the answers know what has happened.
+    """
+    return _details(page, now - REACH, now, [{"type": "and", "predicates": [STILL_OPEN]}])
+
+
+def begun_query(page: int, since: datetime, now: datetime) -> bytes:
+    """Ask for all conversations with callbacks that began since then, ended ones as well."""
+    return _details(page, max(since, now - REACH), now, [])
+
+
+def _details(
+    page: int, since: datetime, until: datetime, conversations: list[dict[str, object]]
+) -> bytes:
     return msgspec.json.encode(
         {
-            "interval": f"{rfc3339(now - REACH)}/{rfc3339(now)}",
-            "order": "asc",
+            "interval": f"{rfc3339(since)}/{rfc3339(until)}",
+            "order": "desc",
             "orderBy": "conversationStart",
             "paging": {"pageSize": PAGE, "pageNumber": page},
             "segmentFilters": [{"type": "and", "predicates": [_matches("mediaType", "callback")]}],
-            "conversationFilters": [{"type": "and", "predicates": [still_open]}],
+            "conversationFilters": conversations,
         }
     )
 

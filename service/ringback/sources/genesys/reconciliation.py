@@ -9,6 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 
 import msgspec
@@ -20,8 +22,9 @@ from ringback.sources.genesys.client import RestClient, Urgency
 from ringback.sources.genesys.queries import (
     PAGE,
     QUEUES_A_QUERY,
-    details_query,
+    begun_query,
     observations_query,
+    open_query,
 )
 
 __all__ = ["Reconciliation"]
@@ -36,8 +39,16 @@ AT_ONCE = 8
 """Single reads under way at once."""
 IDLE_SECONDS = 10.0
 """Between two looks for what is wanted, when nothing was and nothing has happened."""
-AFTER_GAP_SECONDS = (0.0, 8.0, 12.0, 15.0)
+AFTER_GAP_SECONDS = (0.0, 8.0, 12.0, 15.0, 13.0)
 """Pauses before the surveys that follow a gap: bulk reads lag, so the first may not know yet."""
+BLIND_SECONDS = 60.0
+"""Between two surveys while a gap lasts: they are all that is known then."""
+RETENTION = timedelta(hours=24)
+"""What began and ended longer ago is not looked for."""
+BEFORE = timedelta(minutes=2)
+"""A conversation is under way before its first callback is."""
+FAILED_SECONDS = 5.0
+"""How long reads rest when none of those under way could be done."""
 REFUSED_SECONDS = 60.0
 """How long reads rest once the platform has refused them for good."""
 
@@ -76,9 +87,16 @@ class Reconciliation:
         self._missed = missed
         self._asked = asyncio.Event()
         self._news = asyncio.Event()
+        self._failing = False
+        self._missed_since: datetime | None = None
 
-    def ask(self) -> None:
-        """Survey now, and again while bulk reads may still lag: a gap has ended."""
+    def ask(self, since: datetime | None) -> None:
+        """Survey now, and again while bulk reads may still lag: a gap has ended.
+
+        What began `since` then may have been missed altogether.
+        """
+        if since is not None:
+            self._missed_since = min(since, self._missed_since or since)
         self._asked.set()
         self._news.set()
 
@@ -92,7 +110,7 @@ class Reconciliation:
         self._asked.set()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._every):
+                async with asyncio.timeout(self._patience(intake)):
                     await self._asked.wait()
             pauses: Iterable[float] = AFTER_GAP_SECONDS if self._asked.is_set() else (0.0,)
             self._asked.clear()
@@ -101,17 +119,27 @@ class Reconciliation:
                 await self.survey(intake, urgent=pauses is AFTER_GAP_SECONDS)
                 if self._asked.is_set():
                     break  # another gap has ended: begin anew
+            else:
+                self._missed_since = None
+
+    def _patience(self, intake: Intake) -> float:
+        """Say how long to wait for the next survey: not long while it is all that there is."""
+        blind = intake.blind_since() is not None
+        return min(self._every, BLIND_SECONDS) if blind else self._every
 
     async def survey(self, intake: Intake, *, urgent: bool = False) -> bool:
         """Compare everything once; whether all of it could be read."""
         urgency = Urgency.REPAIR if urgent else Urgency.SURVEY
         try:
             await self._observe(intake, urgency)
-            await self._detail(intake, urgency)
+            await self._detail(intake, urgency, open_query)
+            if self._missed_since is not None:
+                since = max(self._missed_since, self._clock.now() - RETENTION) - BEFORE
+                await self._detail(intake, urgency, partial(_begun, since))
         except PlatformError as error:
             self._failed(error)
             return False
-        self.problem = None
+        self._succeeded()
         self.surveys += 1
         self._news.set()
         return True
@@ -122,9 +150,11 @@ class Reconciliation:
             body = observations_query(queue_ids[start : start + QUEUES_A_QUERY])
             await self._ask(intake, OBSERVATIONS, body, urgency)
 
-    async def _detail(self, intake: Intake, urgency: Urgency) -> None:
+    async def _detail(
+        self, intake: Intake, urgency: Urgency, query: Callable[[int, datetime], bytes]
+    ) -> None:
         for page in count(1):
-            body = details_query(page, self._clock.now())
+            body = query(page, self._clock.now())
             found = await self._ask(intake, DETAILS, body, urgency)
             if len(found.conversations) < PAGE:
                 return
@@ -145,17 +175,16 @@ class Reconciliation:
             self._news.clear()
             wanted = intake.wanted(AT_ONCE)
             if wanted:
-                async with asyncio.TaskGroup() as reading:
-                    for conversation_id in wanted:
-                        reading.create_task(self._read(intake, conversation_id))
-                if self.problem is not None:
-                    await asyncio.sleep(REFUSED_SECONDS)
+                read = await asyncio.gather(*(self._read(intake, each) for each in wanted))
+                if not any(read):
+                    await asyncio.sleep(REFUSED_SECONDS if self.problem else FAILED_SECONDS)
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_SECONDS):
                     await self._news.wait()
 
-    async def _read(self, intake: Intake, conversation_id: str) -> None:
+    async def _read(self, intake: Intake, conversation_id: str) -> bool:
+        """Read one conversation; whether that could be done."""
         try:
             answer = await self._client.request(
                 "GET",
@@ -166,19 +195,32 @@ class Reconciliation:
         except PlatformError as error:
             intake.read_failed(conversation_id)
             self._failed(error)
-            return
-        self.problem = None
+            # That there is no such conversation is an answer, too.
+            return error.fault is PlatformFault.NOT_FOUND
+        self._succeeded()
         self.reads += 1
         queues = intake.read(Reading(answer.body, answer.sent_at, answer.date))
         if queues:
             self._missed(queues)
+        return True
+
+    def _succeeded(self) -> None:
+        self.problem = None
+        if self._failing:
+            self._failing = False
+            log.info("reads_again")
 
     def _failed(self, error: PlatformError) -> None:
-        """Count it; what will not pass by itself is said once."""
+        """Count it, and say it once until it is over."""
         self.failures[error.fault] += 1
+        if error.fault is PlatformFault.NOT_FOUND:
+            return
         if error.fault in FATAL:
-            if self.problem is None:
-                log.error("reconciliation_refused", problem=str(error))
             self.problem = str(error)
-        else:
-            log.info("read_failed", fault=error.fault, request=error.request)
+        if not self._failing:
+            self._failing = True
+            log.warning("reads_fail", fault=error.fault, problem=str(error))
+
+
+def _begun(since: datetime, page: int, now: datetime) -> bytes:
+    return begun_query(page, since, now)

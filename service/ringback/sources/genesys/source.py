@@ -5,7 +5,7 @@ stored stays, and it is tried again.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -71,11 +71,10 @@ class GenesysSource:
         self._discovery_problem: str | None = None
 
     @property
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Sequence[str]:
         """Say what keeps it from working as it should."""
-        for problem in (self._discovery_problem, self.fleet.problem, self.reconciliation.problem):
-            if problem is not None:
-                yield problem
+        found = (self._discovery_problem, self.fleet.problem, self.reconciliation.problem)
+        return [problem for problem in found if problem is not None]
 
     async def run(self, intake: Intake) -> None:
         """Listen until cancelled."""

@@ -12,7 +12,7 @@ import apsw
 from ringback.errors import StoreDamaged, StoreError, StoreTooNew
 from ringback.stores.sqlite.faults import faults
 
-__all__ = ["MIGRATIONS", "Migration", "connect", "upgrade"]
+__all__ = ["MIGRATIONS", "Migration", "connect", "examine", "upgrade"]
 
 OLDEST_SQLITE = (3, 51, 3)
 """Before it, two connections that checkpoint at once can damage a database in WAL mode."""
@@ -108,22 +108,38 @@ def upgrade(connection: apsw.Connection, store: str, migrations: tuple[Migration
             _stamp(connection, known, migrations[-1].readable_by)
 
 
+def examine(connection: apsw.Connection, store: str, migrations: tuple[Migration, ...]) -> None:
+    """Check, without writing, that the database is ours and not too new. Raises as `upgrade`."""
+    with faults(store):
+        if not connection.execute("SELECT count(*) FROM sqlite_schema").get:
+            return
+        if connection.pragma("application_id") != APPLICATION_ID:
+            raise _of_another(store)
+        found, known = _meta(connection, "schema_version"), len(migrations)
+        if found > known and _meta(connection, "readable_by") > known:
+            raise StoreTooNew(store, found, known)
+
+
 def _version(connection: apsw.Connection, store: str) -> int:
     """Give the database's schema version; 0 for an empty database, which gets its `meta` table."""
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if connection.pragma("application_id") == APPLICATION_ID and tables:
         return _meta(connection, "schema_version")
     if tables:
-        raise StoreError(
-            store,
-            "the database belongs to another program",
-            "give another [store] path; nothing was changed",
-        )
+        raise _of_another(store)
     connection.pragma("application_id", APPLICATION_ID)
     connection.execute(
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID"
     )
     return 0
+
+
+def _of_another(store: str) -> StoreError:
+    return StoreError(
+        store,
+        "the database belongs to another program",
+        "give another [store] path; nothing was changed",
+    )
 
 
 def _meta(connection: apsw.Connection, name: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ringback.simulator.faults import FaultRates, Faults
 from ringback.simulator.genesys.limits import Limits
 from support.genesys import CHANNELS, Caller, platform
 from support.virtual import run_virtually
@@ -117,5 +118,22 @@ def test_a_channel_lives_so_long_from_its_last_subscription() -> None:
                 async for message in socket:
                     last = message.data
                 assert last == '{"result":"404"}'
+
+    run_virtually(play())
+
+
+def test_a_reader_that_is_too_slow_is_dropped() -> None:
+    async def play() -> None:
+        faults = Faults(1, FaultRates(repeat=1))
+        async with platform(limits=Limits(outbox=50), frame_faults=faults) as caller:
+            made = await caller.channel(*queue_topics(caller))
+            async with caller.connect(made) as socket:
+                await asyncio.sleep(3600)
+                [channel] = caller.cloud.channels.all
+                assert channel.socket is None
+                assert channel.missed > 100
+                async for _ in socket:
+                    pass
+                assert socket.close_code == 1006
 
     run_virtually(play())

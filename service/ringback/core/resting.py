@@ -1,0 +1,149 @@
+"""Conversations at rest: packed, counted by where they are, and armed for their next deadline."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from ringback.core.deadlines import Deadlines
+from ringback.core.entries import Entry
+from ringback.core.events import Event
+from ringback.core.lifecycle import State
+from ringback.core.records import TOMBSTONE, Conversation, pack, stage_of
+from ringback.core.settling import Settling
+
+__all__ = ["Change", "Resting"]
+
+_WITH_AGENT = frozenset({State.CONNECTED, State.AUTO_DIALING, State.HELD})
+"""Stages in which an automatic call can still be armed."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """What one input did to one row: its new at-rest form, and what to tell."""
+
+    conversation_id: str
+    """Or the key of a row of the gap ledger."""
+    state: bytes | None
+    """Packed; None when it is forgotten."""
+    wake_at: int | None
+    """Its earliest deadline, milliseconds since the epoch on the daemon's clock."""
+    events: list[Event]
+
+
+class Resting:
+    """Every conversation of one tracker, by its id."""
+
+    def __init__(self, settling: Settling, dropped: Callable[[str, datetime], None]) -> None:
+        """`dropped` is told of each conversation that is forgotten for good."""
+        self.entries: dict[str, Entry] = {}
+        self.stages: Counter[str] = Counter()
+        """How many there are, by the state of their latest open callback."""
+        self.with_agent: set[str] = set()
+        """Those in which an agent has accepted: queue settings may arm these."""
+        self._settling = settling
+        self._dropped = dropped
+        self._deadlines = Deadlines(self._wake_of)
+
+    def load(self, rows: Iterable[tuple[str, bytes, int | None]], now: datetime) -> None:
+        """Take over what was committed, some or all of it."""
+        armed = []
+        for key, state, wake_at in rows:
+            self.entries[key] = Entry(state, wake_at, now)
+            stage = stage_of(state)
+            self.stages[stage] += 1
+            if stage in _WITH_AGENT:
+                self.with_agent.add(key)
+            if wake_at is not None:
+                armed.append((wake_at, key))
+        self._deadlines.load(armed)
+
+    def next_deadline(self) -> datetime | None:
+        """When a conversation is to be woken, on the daemon's clock."""
+        at = self._deadlines.earliest()
+        return None if at is None else _EPOCH + at * _MILLISECOND
+
+    def due(self, now: datetime) -> Iterator[tuple[Entry, str]]:
+        """Take out those that are to be woken by now, earliest first; each must be kept anew."""
+        for key in self._deadlines.due(_milliseconds(now)):
+            entry = self.entries[key]
+            entry.wake_at = None
+            yield entry, key
+
+    def keep(
+        self,
+        conversation: Conversation,
+        entry: Entry | None,
+        heard_at: datetime,
+        now: datetime,
+        events: list[Event],
+    ) -> Change:
+        """Put a conversation back at rest, armed for its earliest deadline."""
+        key = conversation.id
+        before = entry.wake_at if entry is not None else None
+        self._count(key, conversation.stage, -1)
+        tombstone = conversation.tombstone
+        if not conversation.callbacks and (tombstone is None or tombstone.until <= now):
+            del self.entries[key]
+            self._dropped(key, now)
+            self._deadlines.move(key, before, None)
+            return Change(key, None, None, events)
+        conversation.stage, queue_id = _whereabouts(conversation)
+        self._count(key, conversation.stage, 1)
+        wake = self._wake(conversation, now)
+        wake_at = None if wake is None else _milliseconds(wake, up=True)
+        state = pack(conversation)
+        if entry is None:
+            self.entries[key] = Entry(state, wake_at, heard_at, heard_at, queue_id)
+        else:
+            entry.state = state
+            entry.wake_at = wake_at
+            entry.heard_at = heard_at
+            entry.queue_id = queue_id
+        self._deadlines.move(key, before, wake_at)
+        return Change(key, state, wake_at, events)
+
+    def _wake(self, conversation: Conversation, now: datetime) -> datetime | None:
+        if not conversation.callbacks and conversation.tombstone is not None:
+            return conversation.tombstone.until
+        if conversation.forget_at is not None:
+            return conversation.forget_at
+        wakes = [self._settling.wake_at(callback, now) for callback in conversation.callbacks]
+        return min((wake for wake in wakes if wake is not None), default=None)
+
+    def _count(self, key: str, stage: str, by: int) -> None:
+        if not stage:
+            return
+        self.stages[stage] += by
+        if stage in _WITH_AGENT:
+            if by > 0:
+                self.with_agent.add(key)
+            else:
+                self.with_agent.discard(key)
+
+    def _wake_of(self, key: str) -> int | None:
+        entry = self.entries.get(key)
+        return None if entry is None else entry.wake_at
+
+
+def _whereabouts(conversation: Conversation) -> tuple[str, str | None]:
+    """Give the stage of a conversation, and the queue of its open callbacks if they have one."""
+    stage, queue_id, several = "", None, False
+    for callback in reversed(conversation.callbacks):
+        if not callback.open:
+            continue
+        if not stage:
+            stage, queue_id = callback.state.value, callback.queue_id
+        elif callback.queue_id != queue_id:
+            several = True
+    if not stage:
+        return State.DISCONNECTED.value if conversation.callbacks else TOMBSTONE, None
+    return stage, None if several else queue_id
+
+
+def _milliseconds(instant: datetime, *, up: bool = False) -> int:
+    """Milliseconds since the epoch, rounded down, or up so that a deadline is never early."""
+    whole, rest = divmod(instant - _EPOCH, _MILLISECOND)
+    return whole + 1 if up and rest else whole

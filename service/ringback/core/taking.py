@@ -1,0 +1,123 @@
+"""Taking in one snapshot: what each sighting changes of its leg, and what it says besides."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from ringback.core.clocks import Clock, Skews
+from ringback.core.derivation import Cast
+from ringback.core.events import Event
+from ringback.core.joining import Joining
+from ringback.core.legs import Phase, Verdict, merge, phase_shown
+from ringback.core.records import TOMBSTONE, Callback, Conversation
+from ringback.core.settling import Settling
+from ringback.core.snapshots import Medium, Sighting, Snapshot
+
+__all__ = ["Taking"]
+
+AFTER_END = timedelta(seconds=5)
+"""Activity must begin this much after a callback's end to be an anomaly: the clocks differ."""
+
+
+class Taking:
+    """Takes in the snapshots of one tracker; keeps only what it has dropped, by reason."""
+
+    def __init__(self, skews: Skews, settling: Settling) -> None:
+        self.dropped: Counter[str] = Counter()
+        """Sightings dropped as stale, and frames without effect."""
+        self._skews = skews
+        self._settling = settling
+
+    def take(
+        self, conversation: Conversation, snapshot: Snapshot, now: datetime, heard_at: datetime
+    ) -> tuple[bool, bool, list[Event]]:
+        """Let each sighting change its leg.
+
+        Gives whether any did, whether the snapshot shows legs and none of them as it once was, and
+        the anomalies there were.
+        """
+        changed = shown = stale = False
+        events: list[Event] = []
+        outdated = snapshot.read_at is not None and snapshot.read_at < heard_at
+        fresh = snapshot.read_at is not None and not outdated
+        joining = Joining(conversation, snapshot.sightings, now)
+        for index, sighting in enumerate(snapshot.sightings):
+            if sighting.inbound and sighting.medium is Medium.VOICE:
+                continue
+            self._notice(sighting, now)
+            known = joining.find(index, sighting)
+            if known is None and outdated and phase_shown(sighting, Phase.NONE) < Phase.ENDED:
+                self.dropped[Verdict.OUTDATED] += 1
+                continue
+            found = known or joining.place(sighting)
+            if found is None:
+                self.dropped[TOMBSTONE] += 1
+                continue
+            callback, leg = found
+            if not callback.open:
+                events += self._after_end(conversation, callback, sighting, now)
+                continue
+            shown = True
+            verdict = merge(leg, sighting, now, outdated=outdated, fresh=fresh)
+            if verdict is Verdict.CHANGED or known is None:
+                changed = True
+            elif verdict is not Verdict.SAME:
+                stale = True
+                self.dropped[verdict] += 1
+            changed = _note(callback, sighting) or changed
+        if snapshot.shows_voice:
+            changed = _note_visible(conversation) or changed
+        return changed or bool(events), shown and not stale, events
+
+    def _after_end(
+        self, conversation: Conversation, callback: Callback, sighting: Sighting, now: datetime
+    ) -> list[Event]:
+        """An ended callback never reopens; what proves to be later than its end is told."""
+        if phase_shown(sighting, Phase.NONE) is Phase.ENDED:
+            return []
+        self.dropped[Verdict.ENDED] += 1
+        since, ended_at = sighting.connected_at, callback.ended_at
+        if since is None or ended_at is None or since <= ended_at + AFTER_END:
+            return []
+        if sighting.medium is Medium.VOICE:
+            # Customer first: the call goes on after its callback was handed off.
+            return []
+        return self._settling.after_end(conversation, callback, now, since)
+
+    def _notice(self, sighting: Sighting, now: datetime) -> None:
+        """Learn the clocks' skews from instants that cannot lie in the future."""
+        connected_at, ended_at = sighting.connected_at, sighting.ended_at
+        hold_started_at = sighting.hold_started_at
+        if connected_at is not None and connected_at > now:
+            self._skews.notice(Clock.CLOUD, connected_at, now)
+        if hold_started_at is not None and hold_started_at > now:
+            self._skews.notice(Clock.CLOUD, hold_started_at, now)
+        if ended_at is not None and ended_at > now:
+            self._skews.notice(Clock.PROVIDER, ended_at, now)
+
+
+def _note_visible(conversation: Conversation) -> bool:
+    """Note with which agents voice legs would be seen, as this snapshot shows both."""
+    changed = False
+    for callback in conversation.callbacks:
+        agent = Cast(callback).agent if callback.open else None
+        if (
+            agent is not None
+            and agent.phase is Phase.CONNECTED
+            and callback.visible_with != agent.participant_id
+        ):
+            callback.visible_with = agent.participant_id
+            changed = True
+    return changed
+
+
+def _note(callback: Callback, sighting: Sighting) -> bool:
+    """Take over what a sighting says of the callback as a whole."""
+    changed = False
+    if sighting.automated and not callback.automated:
+        callback.automated = changed = True
+    if sighting.preview and not callback.preview:
+        callback.preview = changed = True
+    if sighting.contact and sighting.contact != callback.contact:
+        callback.contact = sighting.contact
+        changed = True
+    return changed
