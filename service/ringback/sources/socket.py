@@ -25,7 +25,6 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 
 __all__ = [
-    "APPLICATION_PING",
     "REFUSALS",
     "TURNS",
     "Cause",
@@ -125,6 +124,8 @@ class Guard:
     def __init__(self, connection: Connection, watchdog: float, ping_every: float | None) -> None:
         self.silent = False
         """Whether the connection was broken off because of its silence."""
+        self.pings = 0
+        """How many were sent as text."""
         self._connection = connection
         self._seen = connection.heard_at
         self._quiet_turns = 0
@@ -138,6 +139,11 @@ class Guard:
         """Watch no longer."""
         for timer in self._timers.values():
             timer.cancel()
+
+    def ping(self) -> None:
+        """Send `{"message":"ping"}` now."""
+        self.pings += 1
+        broadcast([self._connection], APPLICATION_PING)
 
     def explain(self, ended: ConnectionClosed) -> Ending:
         """Say why the connection ended."""
@@ -159,7 +165,7 @@ class Guard:
             self._timers["silence"] = self._later(turn, self._watch, turn)
 
     def _ping(self, every: float) -> None:
-        broadcast([self._connection], APPLICATION_PING)
+        self.ping()
         self._timers["ping"] = self._later(every, self._ping, every)
 
 

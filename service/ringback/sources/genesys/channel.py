@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -88,13 +89,13 @@ class Channel:
 
     async def check(self) -> Ended | None:
         """Read back what it is subscribed to, because it may have changed."""
-        if self.line is not None:
-            self.line.doubtful = False
         wanted = self.topics
         try:
             listed = await self._listed()
         except PlatformError as error:
             return refused_by(error, End.NOT_SUBSCRIBED)
+        if self.line is not None:
+            self.line.doubtful = False
         self._judge(wanted, listed, anew=True)
         if self.topics != wanted:
             return Ended.plainly(End.UNSUBSCRIBED)
@@ -109,11 +110,33 @@ class Channel:
             return False if gone else None
         return True
 
+    async def explain(self, ended: Ended, within: float) -> Ended:
+        """Say what is behind an end, if it can be found out within so many seconds."""
+        client = self._means.client
+        if ended.end is End.TOKEN_REVOKED:
+            if self.generation == client.token_generation:
+                client.distrust_token()
+            return ended
+        exists: bool | None = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                exists = await self.exists()
+        return self.why_gone() if exists is False else ended
+
+    def why_gone(self) -> Ended:
+        """Say why the platform does not know it any more."""
+        if asyncio.get_running_loop().time() >= self.expires_at:
+            return Ended.plainly(End.EXPIRED)
+        # Whoever has asked with a token that had ended has a new one by now.
+        if self.generation != self._means.client.token_generation:
+            return Ended.plainly(End.TOKEN_ENDED)
+        return Ended.plainly(End.EVICTED)
+
     async def close(self) -> None:
         """Hang up. The platform forgets the channel by itself: there is no request for that."""
-        line, self.line = self.line, None
-        if line is not None:
-            await line.close()
+        if self.line is not None:
+            await self.line.close()
+            self.line = None
 
     async def _make(self) -> Ended | None:
         client = self._means.client

@@ -12,10 +12,10 @@ import structlog
 
 from ringback.errors import PlatformError, PlatformFault
 from ringback.sources.genesys.channel import Channel, Means, Rejection, singles
-from ringback.sources.genesys.ends import End
+from ringback.sources.genesys.ends import End, Ended
 from ringback.sources.genesys.evictions import Evictions
 
-__all__ = ["DENIED", "Common", "Pace", "Places", "Reason", "Rejections", "Troubles"]
+__all__ = ["Common", "Pace", "Places", "Reason", "Rejections", "Troubles"]
 
 log = structlog.get_logger(__name__)
 
@@ -153,12 +153,13 @@ class Common:
         changed: Callable[[], None],
         may_drop: Callable[[object, str], bool],
         wanted: Callable[[str], bool],
+        most_topics: int,
     ) -> None:
         """Take what the fleet does for its shards.
 
         `retire` reads a channel on for a moment and closes it; `changed` is told when a shard hears
-        other topics than before; `may_drop` says whether a shard may cease to hear a topic, and
-        `wanted` whether anybody wants a single one.
+        other topics than before. Of a single topic `may_drop` says whether a shard may cease to
+        hear it, and `wanted` whether anybody wants it.
         """
         self.means = means
         self.pace = pace
@@ -171,6 +172,8 @@ class Common:
         self.changed = changed
         self.may_drop = may_drop
         self.wanted = wanted
+        self.most_topics = most_topics
+        """Of one channel."""
         self.connects = 0
         """How often a channel came to hear, replacements included."""
         self.renewals: Counter[Reason] = Counter()
@@ -179,6 +182,14 @@ class Common:
         """Channels that ended unplanned."""
         self.failures: Counter[End] = Counter()
         """Attempts that failed."""
+
+    def pause(self, ended: Ended) -> float | None:
+        """Say how long to wait after an end that is special; None for the usual ones."""
+        if ended.end is End.EVICTED and self.evictions.looping:
+            return self.evictions.pause()
+        if ended.trouble is not None and ended.trouble.fault in DENIED:
+            return self.troubles.pause()
+        return None
 
     def wall(self, at: float) -> datetime:
         """Give an instant of the loop's clock on the wall clock."""

@@ -58,10 +58,7 @@ class Evictions:
             log.error("channels_evicted", problem=PROBLEM, evictions=self.total)
 
     def pause(self) -> float:
-        """Say how many seconds to wait before a channel that was evicted is made anew."""
-        self._calm_down()
-        if not self.looping:
-            return 0.0
+        """Say how many seconds to wait, in a loop, before an evicted channel is made anew."""
         return self._ceiling * self._chance.uniform(0.5, 1)
 
     def _calm_down(self) -> None:

@@ -7,7 +7,7 @@ subscribed and seen alive before. One that is lost is told at once, and found ag
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -64,7 +64,7 @@ class Fleet:
     ) -> None:
         """`name` is the source's; `most_channels` are used at the most, successors included.
 
-        `most_topics` are on one channel.
+        `most_topics` go on one channel.
         """
         self._name = name
         self._client = client
@@ -119,6 +119,7 @@ class Fleet:
             changed=self._changed,
             may_drop=self._may_drop,
             wanted=lambda topic: topic in self._wanted,
+            most_topics=self._most_topics,
         )
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -184,15 +185,15 @@ class Fleet:
 
     def _spread(self, common: Common) -> None:
         """Give each shard its topics; begin those that are new. One without any ends itself."""
-        present = [shard for shard in self._shards if shard.wanted]
+        present = [shard for shard in self._shards if shard.share.wanted]
         plan = shards(
             self._topics,
-            [list(shard.wanted) for shard in present],
+            [list(shard.share.wanted) for shard in present],
             most_topics=self._most_topics,
             most_shards=self._most_channels - SPARE,
         )
         for shard, topics in zip(present, plan, strict=False):
-            if topics != list(shard.wanted):
+            if topics != list(shard.share.wanted):
                 shard.want(topics)
         for topics in plan[len(present) :]:
             shard = Shard(common, topics)
@@ -222,6 +223,7 @@ class Fleet:
             assert channel.line is not None  # noqa: S101  # it heard until now
             assert self._common is not None  # noqa: S101
             await asyncio.wait({channel.line.ended}, timeout=self._pace.overlap)
+            await channel.line.drain()
             await channel.close()
             self._retiring.discard(channel)
             self._common.places.give_back()
@@ -234,16 +236,13 @@ class Fleet:
 
     def _may_drop(self, shard: object, topic: str) -> bool:
         """Whether a shard may cease to hear a topic: nobody wants it, or another hears it."""
-        return all(
-            single not in self._wanted
-            or any(single in heard for heard in self._heard_by_others(shard))
-            for single in singles((topic,))
+        return topic not in self._wanted or any(
+            other is not shard
+            and other.hears
+            and other.channel is not None
+            and topic in other.channel.heard
+            for other in self._shards
         )
-
-    def _heard_by_others(self, shard: object) -> Iterator[frozenset[str]]:
-        for other in self._shards:
-            if other is not shard and other.hears and other.channel is not None:
-                yield other.channel.heard
 
     async def _mind_token(self) -> None:
         """See that the token is renewed in time, and that shards notice when there is a new one."""
@@ -267,7 +266,7 @@ def _state(shard: Shard) -> ChannelState:
     channel, line = shard.channel, shard.line
     now = asyncio.get_running_loop().time()
     if channel is None or line is None or not shard.hears:
-        topics = singles(shard.wanted) if channel is None else channel.heard
+        topics = shard.share.singles if channel is None else channel.heard
         return ChannelState("blind", topics, now if channel is None else channel.made_at, now, now)
     return ChannelState(
         "replaced" if shard.replacing else "hears",

@@ -5,14 +5,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from ringback.errors import FrameError
 from ringback.sources.genesys.ends import End, Ended, ended_by
 from ringback.sources.genesys.hearer import Hearer
 from ringback.sources.socket import (
-    APPLICATION_PING,
     REFUSALS,
     TURNS,
     Connection,
@@ -28,6 +26,8 @@ __all__ = ["Line", "Listening"]
 OTHER_TOPIC = re.compile(rb'\s*\{\s*"topicName"\s*:\s*"v2\.(?!system\.)', re.IGNORECASE)
 """The first bytes of nearly all that comes: such a frame is not about the channel."""
 LARGEST_SYSTEM_FRAME = 16 * 1024
+LOOK_SECONDS = 1.0
+"""While a line is drained."""
 GONE_RESULT = "404"
 
 
@@ -80,6 +80,9 @@ class Line:
         self._how = how
         self._poke = poke
         self._decoder = Decoder(max_size=LARGEST_SYSTEM_FRAME)
+        self._guard = Guard(connection, how.watchdog, how.ping_every)
+        self._pongs = 0
+        self._ponged = asyncio.Event()
         self._proof: asyncio.Future[None] = connection.loop.create_future()
         self._full = False
         self._quiet_turns = 0
@@ -87,7 +90,7 @@ class Line:
         self._timer: asyncio.TimerHandle | None = None
         self.ended = asyncio.create_task(self._read(), name="genesys.line")
         """Done when it has ended, with the reason; cancelled when it was closed before."""
-        self.ended.add_done_callback(lambda _: poke())
+        self.ended.add_done_callback(self._wake)
 
     @classmethod
     async def open(
@@ -113,7 +116,7 @@ class Line:
     async def prove(self) -> Ended | None:
         """Wait for any message that comes from now on, and provoke one; give why none came."""
         self._proof = self._connection.loop.create_future()
-        broadcast([self._connection], APPLICATION_PING)
+        self._guard.ping()
         either: set[asyncio.Future[Any]] = {self._proof, self.ended}
         await asyncio.wait(
             either, timeout=self._how.proof_seconds, return_when=asyncio.FIRST_COMPLETED
@@ -122,23 +125,43 @@ class Line:
             return self.ended.result()
         return None if self._proof.done() else Ended.plainly(End.UNPROVEN)
 
+    async def drain(self) -> None:
+        """Wait until all is taken that was sent before now: every ping is answered, this one last.
+
+        While the hearer has no room that may be long. One that does not answer is not waited for
+        longer than the watchdog would.
+        """
+        self._guard.ping()
+        pings, patience = self._guard.pings, self._how.watchdog
+        while patience > 0 and self._pongs < pings and not self.ended.done():
+            self._ponged.clear()
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._ponged.wait()
+            except TimeoutError:
+                patience = self._how.watchdog if self._full else patience - LOOK_SECONDS
+
     async def close(self) -> None:
         """Read no more, and hang up. Needed after it has ended, too."""
+        self._guard.stop()
         self.ended.cancel()
         await asyncio.wait({self.ended})
         await self._connection.close()
 
+    def _wake(self, _: object) -> None:
+        self._ponged.set()
+        self._poke()
+
     async def _read(self) -> Ended:
         connection = self._connection
-        guard = Guard(connection, self._how.watchdog, self._how.ping_every)
         self._watch()
         try:
             return await self._listen()
         except ConnectionClosed as closed:
             self.heard_until = min(self.message_at, connection.heard_at)
-            return self._explain(guard, closed)
+            return self._explain(closed)
         finally:
-            guard.stop()
+            self._guard.stop()
             if self._timer is not None:
                 self._timer.cancel()
 
@@ -167,6 +190,9 @@ class Line:
         if system is None:
             return None
         match system.kind:
+            case SystemKind.PONG:
+                self._pongs += 1
+                self._ponged.set()
             case SystemKind.SOCKET_CLOSING:
                 self.closing = True
                 self._poke()
@@ -194,11 +220,11 @@ class Line:
         about = decoded.message.channel_id if decoded.message is not None else None
         return decoded if about in {None, self._channel_id} else None
 
-    def _explain(self, guard: Guard, closed: ConnectionClosed) -> Ended:
-        if self._quiet_turns > TURNS and not guard.silent:
+    def _explain(self, closed: ConnectionClosed) -> Ended:
+        if self._quiet_turns > TURNS and not self._guard.silent:
             return Ended.plainly(End.SILENT)
-        ended = ended_by(guard.explain(closed))
-        if self.closing and ended.end in {End.CLOSED, End.LOST}:
+        ended = ended_by(self._guard.explain(closed))
+        if self.closing and ended.end is End.CLOSED:
             return Ended.plainly(End.CLOSING)
         return ended
 

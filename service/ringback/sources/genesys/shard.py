@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 import structlog
 
 from ringback.sources.backoff import waits
-from ringback.sources.genesys.channel import Channel, singles
-from ringback.sources.genesys.common import DENIED, Common, Reason
+from ringback.sources.genesys.channel import Channel
+from ringback.sources.genesys.common import Common, Reason
 from ringback.sources.genesys.ends import End, Ended
 from ringback.sources.genesys.line import Line
-from ringback.sources.genesys.plan import MOST_TOPICS
+from ringback.sources.genesys.share import Share
+from ringback.sources.genesys.succession import Succession
 from ringback.sources.genesys.tidings import REJECTED, Tidings
 
 __all__ = ["Shard"]
@@ -33,11 +34,15 @@ LATEST_OF_LIFE = 0.9
 
 
 class Shard:
-    """Hears `wanted`. Instants are on the loop's clock."""
+    """Hears the topics of its `share`. Instants are on the loop's clock."""
 
     def __init__(self, common: Common, wanted: Collection[str]) -> None:
-        self.wanted: dict[str, None] = dict.fromkeys(wanted)
-        """Topics as they are subscribed to, in order. None at all ends the shard."""
+        self.share = Share(
+            wanted,
+            most_topics=common.most_topics,
+            ask_again=common.pace.ask_again,
+            may_drop=lambda topic: common.may_drop(self, topic),
+        )
         self.channel: Channel | None = None
         """The present one; it may have ended."""
         self.hears = False
@@ -48,13 +53,11 @@ class Shard:
         self._client = common.means.client
         self._tidings = Tidings(common.means.hearer, common.wanted)
         self._news = asyncio.Event()
-        self._next: asyncio.Task[Channel | Ended] | None = None
-        self._has_place = False
+        self._succession = Succession(common.means, common.places, self.poke)
         self._suspected = False
         self._attempts = 0
         self._not_before = 0.0
         self._renew_at = 0.0
-        self._ask_again_at = 0.0
         self._waits = self._fresh_waits()
 
     @property
@@ -63,8 +66,8 @@ class Shard:
         return None if self.channel is None else self.channel.line
 
     def want(self, topics: Collection[str]) -> None:
-        """Hear these from now on."""
-        self.wanted = dict.fromkeys(topics)
+        """Hear these from now on; none at all ends the shard."""
+        self.share.wanted = dict.fromkeys(topics)
         self.poke()
 
     def suspect(self) -> None:
@@ -84,8 +87,8 @@ class Shard:
                 if ended is None:
                     self._tidings.over()
                     return
-                await self._abandon_waiting()
-                if self._next is None:
+                await self._succession.leave_queue()
+                if not self._succession.under_way:
                     await asyncio.sleep(self._pause(ended))
         finally:
             await self._let_go()
@@ -95,50 +98,50 @@ class Shard:
     async def _restore(self) -> bool:
         """Try until it hears; False when nothing is wanted any more."""
         began = asyncio.get_running_loop().time()
-        while self.wanted:
+        while self.share.wanted:
             failed = await self._attempt()
             if failed is None:
                 self._come_to_hear()
                 return True
             self._note_failure(failed)
-            self._tidings.lost(failed.phrase, self._common.wall(began), singles(self.wanted))
+            self._tidings.lost(failed.phrase, self._common.wall(began), self.share.singles)
             await asyncio.sleep(self._pause(failed))
         self._tidings.over()
         return False
 
     async def _attempt(self) -> Ended | None:
-        if self._next is not None:
-            return await self._take_next()
+        if self._succession.under_way:
+            return await self._succeed_lost()
         if self.channel is None:
             return await self._open_new()
-        failed = await self.channel.reopen(self.wanted)
+        failed = await self.channel.reopen(self.share.wanted)
         if failed is None:
             return None
         self._attempts += 1
         if failed.end is End.GONE:
-            failed = self._why_gone(self.channel)
+            failed = self.channel.why_gone()
             if failed.end is End.EVICTED:
                 self._common.evictions.note()
         if self._attempts >= ATTEMPTS_ON_THE_SAME or failed.end in LASTING:
             await self._drop_channel()
         return failed
 
-    async def _take_next(self) -> Ended | None:
+    async def _succeed_lost(self) -> Ended | None:
         """Take over the replacement that was under way as the channel ended."""
-        assert self._next is not None  # noqa: S101  # asked by the caller
-        outcome = await self._next
-        self._next = None
+        outcome = await self._succession.outcome()
         if isinstance(outcome, Ended):
             return outcome
-        self._give_place_back()
-        await self._drop_channel()
+        lost = self.channel
         self._adopt(outcome)
+        self._common.places.give_back()
+        if lost is not None:
+            await lost.close()
         return None
 
     async def _open_new(self) -> Ended | None:
         channel = Channel(self._common.means, self.poke)
         try:
-            failed = await channel.open(self.wanted)
+            failed = await channel.open(self.share.wanted)
             if failed is None:
                 self._adopt(channel)
             return failed
@@ -161,7 +164,7 @@ class Shard:
         self._suspected = False
         self._succeed()
         self._note_rejections(self.channel)
-        self._tidings.heard_again(self.channel.heard, singles(self.wanted))
+        self._tidings.heard_again(self.channel.heard, self.share.singles)
         self._common.changed()
 
     # To go on hearing
@@ -176,7 +179,7 @@ class Shard:
             if line.ended.done():
                 return await self._lose(channel, line)
             now = asyncio.get_running_loop().time()
-            if not self.wanted and not self._kept(channel):
+            if not self.share.wanted and not self.share.kept(channel):
                 return None
             if self._tidings.outdated:
                 self._changed(channel.heard)
@@ -184,10 +187,10 @@ class Shard:
                 await self._rest(self._not_before - now)
             elif (reason := self._reason(channel, line, now)) is not None:
                 await self._replace(channel, line, reason)
-            elif line.doubtful or self._missing(channel, now) or self._droppable(channel):
+            elif line.doubtful or self.share.missing(channel, now) or self.share.droppable(channel):
                 await self._adjust(channel, line, now)
             else:
-                again = self._ask_again_at if channel.rejected else self._renew_at
+                again = self.share.ask_again_at if channel.rejected else self._renew_at
                 await self._rest(min(self._renew_at, again) - now)
 
     def _reason(self, channel: Channel, line: Line, now: float) -> Reason | None:
@@ -205,37 +208,22 @@ class Shard:
     async def _replace(self, channel: Channel, line: Line, reason: Reason) -> None:
         """Let another channel hear before this one goes. If this one ends first, it is lost."""
         self.replacing = True
-        self._next = asyncio.create_task(self._prepare(channel), name="genesys.next")
-        outcome = await _unless_ended(self._next, line)
+        prepared = await _unless_ended(self._succession.begin(self.share.target(channel)), line)
         self.replacing = False
-        if outcome is None:
+        if prepared is None:
             return
-        self._next = None
+        outcome = await self._succession.outcome()
         if isinstance(outcome, Ended):
             self._note_failure(outcome)
             self._not_before = asyncio.get_running_loop().time() + self._pause(outcome)
             return
-        self._has_place = False  # it goes over to whoever retires the old channel
         self._adopt(outcome)
-        self._common.retire(channel)
+        self._common.retire(channel)  # and give its place to another
         self._common.renewals[reason] += 1
         log.info("channel_replaced", reason=reason.value, topics=len(outcome.topics))
         self._succeed()
         # What was suspected may have been told to be blind by whoever suspected it.
         self._changed(frozenset() if reason is Reason.SUSPECTED else channel.heard)
-
-    async def _prepare(self, channel: Channel) -> Channel | Ended:
-        await self._common.places.take()
-        self._has_place = True
-        following = Channel(self._common.means, self.poke)
-        failed: Ended | None = Ended.plainly(End.UNPROVEN)
-        try:
-            failed = await following.open(self._target(channel))
-        finally:
-            if failed is not None:
-                self._give_place_back()
-                await following.close()
-        return following if failed is None else failed
 
     async def _adjust(self, channel: Channel, line: Line, now: float) -> None:
         """Have the living channel hear what is wanted: what is new first, then what is not."""
@@ -243,25 +231,29 @@ class Shard:
         if line.doubtful:
             cause = End.UNSUBSCRIBED.value
             work = channel.check()
-        elif missing := self._missing(channel, now):
-            if now >= self._ask_again_at:
-                self._ask_again_at = now + self._common.pace.ask_again
-            if len(channel.topics | missing) <= MOST_TOPICS:
+        elif missing := self.share.missing(channel, now):
+            if now >= self.share.ask_again_at:
+                self.share.asked(now)
+            if self.share.fits(channel, missing):
                 work = channel.add(missing)
             else:
-                work = channel.reduce(self._target(channel))
+                work = channel.reduce(self.share.target(channel))
         else:
-            left = channel.topics - self._droppable(channel)
-            work = channel.reduce(left | (channel.rejected.keys() & self.wanted.keys()))
+            work = channel.reduce(self.share.reduced(channel))
         task = asyncio.create_task(work, name="genesys.adjust")
         try:
             await _unless_ended(task, line)
         finally:
-            await _stopped(task)
-        failed = None if task.cancelled() else task.result()
-        if failed is not None and failed.end is End.GONE:
+            task.cancel()
+            await asyncio.wait({task})
+        if task.cancelled():
+            return
+        failed = task.result()
+        if failed is None:
+            self.problem = None
+        elif failed.end is End.GONE:
             self._suspected = True
-        elif failed is not None and failed.end is not End.UNSUBSCRIBED:
+        elif failed.end is not End.UNSUBSCRIBED:
             self._note_failure(failed)
             self._not_before = now + self._pause(failed)
         self._changed(before, cause)
@@ -274,7 +266,7 @@ class Shard:
         now = asyncio.get_running_loop().time()
         if now - channel.proved_at >= self._common.pace.most_wait:
             self._waits = self._fresh_waits()
-        ended = await self._explain(channel, line.ended.result())
+        ended = await channel.explain(line.ended.result(), self._common.pace.explain)
         self._common.cuts[ended.end] += 1
         self.problem = ended.phrase
         self._tidings.lost(ended.phrase, self._common.wall(line.heard_until), channel.heard)
@@ -286,55 +278,18 @@ class Shard:
             await channel.close()
         return ended
 
-    async def _explain(self, channel: Channel, ended: Ended) -> Ended:
-        """Say what is behind an end: whether the channel still exists, and its token."""
-        if ended.end is End.TOKEN_REVOKED:
-            if channel.generation == self._client.token_generation:
-                self._client.distrust_token()
-            return ended
-        exists: bool | None = None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._common.pace.explain):
-                exists = await channel.exists()
-        return self._why_gone(channel) if exists is False else ended
-
-    def _why_gone(self, channel: Channel) -> Ended:
-        if asyncio.get_running_loop().time() >= channel.expires_at:
-            return Ended.plainly(End.EXPIRED)
-        # Whoever asked with a token that has ended has a new one by now.
-        if channel.generation != self._client.token_generation:
-            return Ended.plainly(End.TOKEN_ENDED)
-        return Ended.plainly(End.EVICTED)
-
     # What these are made of
 
     def _changed(self, before: frozenset[str], cause: str = REJECTED) -> None:
         """Tell what is heard now in place of what was heard before."""
         assert self.channel is not None  # noqa: S101  # it hears
         self._note_rejections(self.channel)
-        self._tidings.changed(before, self.channel.heard, singles(self.wanted), cause)
+        self._tidings.changed(before, self.channel.heard, self.share.singles, cause)
         self._common.changed()
 
     def _note_rejections(self, channel: Channel) -> None:
-        rejected = [each for each in channel.rejected.values() if each.topic in self.wanted]
+        rejected = [each for each in channel.rejected.values() if each.topic in self.share.wanted]
         self._common.rejections.note(rejected, channel.topics)
-
-    def _target(self, channel: Channel) -> Collection[str]:
-        """Give what a channel is to hear: what is wanted, and what must not be dropped yet."""
-        both = self.wanted | dict.fromkeys(self._kept(channel))
-        return both if len(both) <= MOST_TOPICS else self.wanted
-
-    def _missing(self, channel: Channel, now: float) -> frozenset[str]:
-        given_up = channel.rejected.keys() if now < self._ask_again_at else frozenset()
-        return frozenset(self.wanted) - channel.topics - given_up
-
-    def _droppable(self, channel: Channel) -> frozenset[str]:
-        return (channel.topics - self.wanted.keys()) - self._kept(channel)
-
-    def _kept(self, channel: Channel) -> frozenset[str]:
-        """Give topics that another is to hear, and does not hear yet."""
-        extra = channel.topics - self.wanted.keys()
-        return frozenset(topic for topic in extra if not self._common.may_drop(self, topic))
 
     async def _rest(self, seconds: float) -> None:
         """Wait for something to do."""
@@ -344,10 +299,9 @@ class Shard:
 
     def _pause(self, ended: Ended) -> float:
         """Say how long to wait after an end, or after an attempt that failed."""
-        if ended.end is End.EVICTED and (pause := self._common.evictions.pause()):
+        pause = self._common.pause(ended)
+        if pause is not None:
             return pause
-        if ended.trouble is not None and ended.trouble.fault in DENIED:
-            return self._common.troubles.pause()
         return next(self._waits)
 
     def _note_failure(self, failed: Ended) -> None:
@@ -361,35 +315,20 @@ class Shard:
         self.problem = None
         self._common.connects += 1
         self._common.troubles.over()
-        self._ask_again_at = asyncio.get_running_loop().time() + self._common.pace.ask_again
+        self.share.asked(asyncio.get_running_loop().time())
 
     def _fresh_waits(self) -> Iterator[float]:
         pace = self._common.pace
         return waits(pace.first_wait, pace.most_wait, self._common.chance)
 
-    def _give_place_back(self) -> None:
-        self._has_place = False
-        self._common.places.give_back()
-
-    async def _abandon_waiting(self) -> None:
-        """Give up a replacement that still waits for a place: the lost channel has left its own."""
-        if self._next is not None and not self._has_place:
-            following, self._next = self._next, None
-            await _stopped(following)
-
     async def _drop_channel(self) -> None:
-        channel, self.channel = self.channel, None
-        if channel is not None:
-            await channel.close()
+        if self.channel is not None:
+            await self.channel.close()
+            self.channel = None
 
     async def _let_go(self) -> None:
         """Leave nothing behind."""
-        following, self._next = self._next, None
-        if following is not None:
-            await _stopped(following)
-            if not following.cancelled() and isinstance(channel := following.result(), Channel):
-                self._give_place_back()
-                await channel.close()
+        await self._succession.stop()
         await self._drop_channel()
 
 
@@ -402,9 +341,3 @@ async def _unless_ended(task: asyncio.Task[T], line: Line) -> T | None:
     either: set[asyncio.Task[Any]] = {task, line.ended}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     return task.result() if task.done() else None
-
-
-async def _stopped(task: asyncio.Task[Any]) -> None:
-    """See that a task is over."""
-    task.cancel()
-    await asyncio.wait({task})
