@@ -146,7 +146,7 @@ class Pipeline:
         self, cause: str, since: datetime | None = None, topics: Collection[str] = ()
     ) -> None:
         """Note that the source is blind."""
-        now = self._now()
+        now, cause = self._now(), str(cause)  # of an enumeration, maybe
         if since is None:
             ledger = self.tracker.repair.ledger
             since = now if ledger.ever_heard(self.source) else self._started_at

@@ -37,7 +37,11 @@ class Saboteur:
     def strike(self) -> str:
         """Do harm; say which."""
         faults = self.platform.faults
-        sockets = [one for one in self.platform.channels.all if one.socket is not None]
+        sockets = [
+            one
+            for one in self.platform.channels.all
+            if one.socket is not None and not one.socket.frozen
+        ]
         victim: Channel | None = self.chance.choice([None, *sockets])
         kind = self.chance.choice(("cut", "freeze", "close", "outage", "frozen outage", "evict"))
         length = self.chance.expovariate(1 / 20)

@@ -6,6 +6,7 @@ stored stays, and it is tried again.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import structlog
 
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 FIRST_TRY_SECONDS = 2.0
 MOST_TRY_SECONDS = 60.0
 QUIET_LOOK_SECONDS = 30.0
+SILENT_FEED = "silent feed"
+"""Heartbeats go on, and what they were to bring does not come."""
 
 
 class GenesysSource:
@@ -69,6 +72,8 @@ class GenesysSource:
         self._queues_every = queues_every
         self._quiet_after = quiet_after
         self._discovery_problem: str | None = None
+        self._clock = clock
+        self._gate: Gate | None = None
 
     @property
     def problems(self) -> Sequence[str]:
@@ -78,7 +83,7 @@ class GenesysSource:
 
     async def run(self, intake: Intake) -> None:
         """Listen until cancelled."""
-        gate = Gate(intake, self.reconciliation.ask)
+        gate = self._gate = Gate(intake, self.reconciliation.ask)
         async with self.client, asyncio.TaskGroup() as tasks:
             await self._discover_first(intake, gate)
             tasks.create_task(self.fleet.run(gate), name="genesys.fleet")
@@ -155,12 +160,19 @@ class GenesysSource:
             suspected = quiet
 
     def _missed(self, queues: frozenset[str]) -> None:
-        """A read has shown what no frame had told, in these queues."""
+        """A read has shown what no frame had told, in these queues.
+
+        One frame may be lost. A channel that has brought nothing at all for long is proved silent
+        by that: it was blind since, and is replaced.
+        """
         now = asyncio.get_running_loop().time()
         for channel in self.fleet.channels:
-            covered = {subject(topic) for topic in channel.topics}
-            ids = {each.id for each in covered if each is not None}
-            if ids & queues:
-                log.warning("frames_missed", silent_seconds=round(now - channel.conversation_at))
-                if now - channel.conversation_at > self._quiet_after:
-                    self.fleet.distrust(channel)
+            silent = now - channel.conversation_at
+            covered = {each.id for topic in channel.topics if (each := subject(topic)) is not None}
+            if covered.isdisjoint(queues):
+                continue
+            log.warning("frames_missed", silent_seconds=round(silent))
+            if silent > self._quiet_after and channel.state == "hears" and self._gate is not None:
+                since = self._clock.now() - timedelta(seconds=silent)
+                self._gate.disconnected(SILENT_FEED, since, channel.topics)
+                self.fleet.distrust(channel)
