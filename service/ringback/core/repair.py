@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from ringback.core.doubts import Doubts, How
-from ringback.core.entries import Entry
+from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import Gap, Ledger
 from ringback.core.policy import Policy
@@ -80,7 +80,8 @@ class Repair:
         enough to confirm anything.
         """
         for entry in self._entries.values():
-            entry.confirmed_at = min(entry.confirmed_at, now)
+            if entry.confirmed_at > now:
+                entry.confirmed_at = NEVER
             entry.heard_at = min(entry.heard_at, now)
         self.doubts.set_back(now)
 
