@@ -164,4 +164,4 @@ def test_nothing_is_remembered_of_reads_long_ago() -> None:
     for name, seen in SCENES.items():
         follower.observe(23, snapshot(*seen, conversation=name))
     follower.wanted(100)
-    assert follower.tracker.repair.wants._asked == {}  # noqa: SLF001  # it has no other trace
+    assert follower.tracker.repair.wants._asked == {}
