@@ -12,14 +12,17 @@ import msgspec
 from msgspec import UNSET
 
 from ringback.core.events import AlertData, CallbackData, Event
+from ringback.core.gaps import Gap
 from ringback.core.policy import Policy
 from ringback.core.records import Callback, Conversation
 from ringback.core.snapshots import Medium, QueueSettings, Role, Sighting, Snapshot
+from ringback.core.surveys import Place, Survey
 from ringback.core.tracker import Change, Tracker
 
 __all__ = [
     "CONNECTED",
     "QUEUE",
+    "SOURCE",
     "START",
     "Follower",
     "agent",
@@ -39,6 +42,7 @@ __all__ = [
 
 START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 QUEUE = "queue-1"
+SOURCE = "main"
 CONNECTED = "connected"
 
 
@@ -152,6 +156,49 @@ class Follower:
             self._commit(change)
         return self.told[before:]
 
+    def hears(self, seconds: float, *topics: str) -> list[Event]:
+        """Let the source hear these topics, none meaning all."""
+        before = len(self.told)
+        self.wait(seconds)
+        for change in self.tracker.connected(SOURCE, topics, self.now):
+            self._commit(change)
+        return self.told[before:]
+
+    def blind(
+        self, seconds: float, *topics: str, since: float | None = None, cause: str = "cut"
+    ) -> list[Event]:
+        """Let the source be blind for these topics, none meaning all."""
+        before = len(self.told)
+        self.wait(seconds)
+        began = at(seconds if since is None else since)
+        for change in self.tracker.disconnected(SOURCE, cause, began, topics, self.now):
+            self._commit(change)
+        return self.told[before:]
+
+    def survey(
+        self,
+        seconds: float,
+        *seen: Place | Snapshot,
+        as_of: float | None = None,
+    ) -> list[Event]:
+        """Take in a page of a bulk read, which knows all up to `as_of`: now, if not said."""
+        before = len(self.told)
+        self.wait(seconds)
+        page = Survey(
+            self.now,
+            self.now if as_of is None else at(as_of),
+            [one for one in seen if isinstance(one, Snapshot)],
+            [one for one in seen if isinstance(one, Place)],
+        )
+        for change in self.tracker.survey(page, self.now):
+            self._commit(change)
+        return self.told[before:]
+
+    def wanted(self, seconds: float, limit: int = 10) -> list[str]:
+        """Give what is best read then."""
+        self.wait(seconds)
+        return self.tracker.repair.wants.most_urgent(limit, self.now)
+
     def wait(self, seconds: float) -> list[Event]:
         """Let time go on; give what the timers told."""
         before = len(self.told)
@@ -176,6 +223,26 @@ class Follower:
         self.tracker = Tracker(self.policy)
         self.tracker.restore(self.rows.values(), self.now)
         return self.fire()
+
+    def resume(self, seconds: float) -> list[Event]:
+        """Begin again as a daemon does: what the source missed meanwhile is a gap."""
+        before = len(self.told)
+        self.restart(seconds)
+        heard_until = self.tracker.repair.ledger.heard_until(SOURCE)
+        since = heard_until or self.now
+        for change in self.tracker.disconnected(SOURCE, "restart", since, (), self.now):
+            self._commit(change)
+        return self.told[before:]
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The gaps there were, oldest first."""
+        return list(self.tracker.repair.ledger.gaps.values())
+
+    @property
+    def unverified(self) -> set[str]:
+        """The conversations in doubt."""
+        return set(self.tracker.repair.doubts)
 
     @property
     def conversation(self) -> Conversation:

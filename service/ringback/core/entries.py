@@ -19,6 +19,8 @@ class Entry(msgspec.Struct, gc=False):
     heard_at: datetime
     """Of the latest frame; a REST read sent before it is outdated."""
     confirmed_at: datetime = NEVER
-    """Up to when a frame, a read or a survey is known to agree; `NEVER` since a restart."""
+    """Up to when a frame, a read or a survey is known to agree.
+
+    `NEVER` since a restart, or since the clock was set back."""
     queue_id: str | None = None
     """Where its latest callback is; None when not known, as after a restart."""

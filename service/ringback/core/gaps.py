@@ -172,10 +172,10 @@ class Ledger:
         self.alive(source, now)
         events = [_gap_event(gap, "gap_closed", now) for gap in closed]
         if self.hears_all(source) and not whole_before:
-            # Gaps have ids of their own; a source begins to hear without one but once.
-            begun = f"{closed[-1].id if closed else f'{source}/{rfc3339(now)}'}/connected"
+            # A source begins but once to hear without having been deaf.
+            ended = closed[-1].id if closed else f"{source}/{rfc3339(now)}.0"
             data = SourceData(source_name=source, observed_time=rfc3339(now))
-            events.insert(0, _event(source, begun, "connected", now, data))
+            events.insert(0, _event(source, f"{ended}/connected", "connected", now, data))
         self._forget()
         return events
 

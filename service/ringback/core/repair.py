@@ -92,7 +92,8 @@ class Repair:
         enough to confirm anything.
         """
         for entry in self._entries.values():
-            entry.confirmed_at = min(entry.confirmed_at, now)
+            if entry.confirmed_at > now:
+                entry.confirmed_at = NEVER
             entry.heard_at = min(entry.heard_at, now)
         self.doubts.set_back(now)
 

@@ -10,7 +10,7 @@ from heapq import nsmallest
 from itertools import islice
 
 from ringback.core.doubts import Doubts
-from ringback.core.entries import NEVER, Entry
+from ringback.core.entries import Entry
 from ringback.core.lifecycle import State
 from ringback.core.records import stage_of
 
@@ -155,5 +155,5 @@ class Wants:
             if entry is None or stage_of(entry.state) not in _OPEN:
                 continue
             patience = self._overdue if self._listened_to(entry.queue_id) else STRAY
-            if NEVER < entry.confirmed_at < now - patience:
+            if entry.confirmed_at < now - patience:
                 yield conversation_id
