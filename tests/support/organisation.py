@@ -35,9 +35,11 @@ from support.callbacks import START
 from support.runtime import LostFrames
 from support.truth import differences
 
-__all__ = ["Following", "MillisecondClock", "following", "organisation"]
+__all__ = ["KEEP", "POLICY", "Following", "MillisecondClock", "following", "organisation"]
 
 KEEP = timedelta(days=3)
+POLICY = Policy(keep_ended=KEEP)
+"""So that all of a day can be compared at its end."""
 LARGEST = 16 << 20
 ODD_INSTANT = 0.0137
 """Seconds: looked at between two things, since these happen at whole milliseconds."""
@@ -150,7 +152,7 @@ async def following(
     store = store or MemoryStore(KEEP)
     lost = LostFrames()
     pipeline = Pipeline(
-        tracker=Tracker(Policy()),
+        tracker=Tracker(POLICY),
         decoder=Decoder(Privacy(), LARGEST),
         encoder=Encoder("acme"),
         store=store,

@@ -9,7 +9,6 @@ import random
 from datetime import datetime
 from pathlib import Path
 
-from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.runtime.replay import Replay
 from ringback.simulator.genesys.limits import Limits
@@ -18,7 +17,7 @@ from ringback.simulator.options import Options
 from ringback.sinks.recording import RecordingWriter
 from ringback.sources.recording import read_recordings
 from ringback.wire.cloudevents import Encoder
-from support.organisation import KEEP, ODD_INSTANT, Following, following, organisation
+from support.organisation import KEEP, ODD_INSTANT, POLICY, Following, following, organisation
 from support.runtime import decoder
 from support.virtual import run_virtually
 
@@ -128,9 +127,7 @@ def replayed(path: Path, until: datetime) -> list[bytes]:
     """Replay a recording to events as they are told."""
     encode = Encoder("acme").encode
     told: list[bytes] = []
-    player = Replay(
-        Tracker(Policy()), decoder(), lambda event: told.append(encode(event)), complain
-    )
+    player = Replay(Tracker(POLICY), decoder(), lambda event: told.append(encode(event)), complain)
     player.run(read_recordings([path]), until)
     return told
 
