@@ -2,8 +2,6 @@
 
 import pytest
 
-from ringback.core.lifecycle import State
-from ringback.core.surveys import Place
 from support.callbacks import (
     SOURCE,
     Follower,
@@ -23,7 +21,7 @@ WAITS = (customer(connected_at=0), queue(connected_at=0))
 LEFT = (customer(connected_at=0), queue(connected_at=0, ended_at=10))
 HAS = agent(connected_at=10)
 OVER = (customer(connected_at=0, ended_at=40), queue(connected_at=0, ended_at=10))
-IN_QUEUE = Place("c-1", frozenset({State.WAITING}), "queue-1")
+IN_QUEUE = snapshot(*WAITS)
 
 
 def touched() -> Follower:

@@ -69,8 +69,8 @@ def test_a_picture_is_outlined_by_the_rules_of_frames(name: str) -> None:
         (call(connected_at=0, inbound=True),),
     ],
 )
-def test_what_is_over_or_no_callback_has_no_outline(seen: tuple[Sighting, ...]) -> None:
-    assert outline(snapshot(*seen), at(60)) is None
+def test_what_is_over_or_no_callback_is_outlined_as_over(seen: tuple[Sighting, ...]) -> None:
+    assert outline(snapshot(*seen), at(60)).over
 
 
 def test_of_two_callbacks_the_latest_open_one_is_outlined() -> None:
@@ -155,10 +155,10 @@ def test_another_queue_or_state_is_wanted_to_be_read(other: Place) -> None:
     assert follower.wanted(121) == ["c-1"]
 
 
-def test_a_place_that_does_not_say_where_still_says_what() -> None:
+def test_a_place_confirms_nothing_since_it_shows_neither_offers_nor_holds() -> None:
     follower = known("waiting")
-    follower.survey(120, place(State.WAITING, queue_id=None))
-    assert follower.unverified == set()
+    follower.survey(120, place(State.WAITING), place(State.WAITING, queue_id=None))
+    assert follower.unverified == {"c-1"}
 
 
 # What it does not prove
@@ -213,6 +213,6 @@ def test_a_survey_confirms_what_no_gap_has_touched() -> None:
     follower = Follower()
     follower.hears(0)
     follower.follow(1, *WAITS)
-    follower.survey(700, place(State.WAITING))
+    follower.survey(700, snapshot(*WAITS))
     follower.blind(750, since=650)
     assert follower.unverified == set()

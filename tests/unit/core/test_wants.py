@@ -52,7 +52,15 @@ def test_the_most_urgent_is_read_first() -> None:
     follower.blind(20)
     follower.hears(21)
     assert follower.wanted(22, limit=3) == ["connected", "held", "dialing"]
-    assert follower.wanted(22) == list(SCENES)[3:]
+    assert follower.wanted(22) == ["talking", "alerting"]
+    # What only waits, a survey may confirm first.
+    assert follower.wanted(46) == ["waiting", "after_call_work", "scheduled"]
+
+
+def test_nothing_is_read_for_a_gap_that_lasts() -> None:
+    follower = following(*SCENES)
+    follower.blind(20)
+    assert follower.wanted(60) == []
 
 
 def test_of_two_in_one_state_the_one_that_is_due_first_is_read_first() -> None:
@@ -61,27 +69,30 @@ def test_of_two_in_one_state_the_one_that_is_due_first_is_read_first() -> None:
         legs = customer(state="scheduled", scheduled_at=seconds)
         follower.observe(0, snapshot(legs, conversation=f"c-{number}"))
     follower.blind(20)
-    assert follower.wanted(22) == ["c-1", "c-2", "c-0"]
+    follower.hears(21)
+    assert follower.wanted(46) == ["c-1", "c-2", "c-0"]
 
 
 def test_the_same_is_not_read_again_at_once() -> None:
-    follower = following("waiting")
+    follower = following("connected")
     follower.blind(20)
     follower.hears(21)
-    assert follower.wanted(22) == ["waiting"]
+    assert follower.wanted(22) == ["connected"]
     assert follower.wanted(51.9) == []
-    assert follower.wanted(52) == ["waiting"]
-    follower.observe(53, snapshot(*WAITS, conversation="waiting", read_at=52))
+    assert follower.wanted(52) == ["connected"]
+    seen = snapshot(*SCENES["connected"], conversation="connected", read_at=52)
+    follower.observe(53, seen)
     assert follower.wanted(100) == []
 
 
 def test_a_read_that_failed_is_tried_again_later() -> None:
-    follower = following("waiting")
+    follower = following("connected")
     follower.blind(20)
+    follower.hears(21)
     follower.wanted(22)
-    follower.tracker.repair.wants.failed("waiting", at(40))
+    follower.tracker.repair.wants.failed("connected", at(40))
     assert follower.wanted(69.9) == []
-    assert follower.wanted(70) == ["waiting"]
+    assert follower.wanted(70) == ["connected"]
 
 
 def test_a_stranger_is_read_and_forgotten_when_that_fails() -> None:
@@ -112,7 +123,7 @@ def test_what_a_survey_contradicts_is_read_until_that_is_settled() -> None:
 def test_strangers_are_bounded() -> None:
     follower = following()
     for number in range(wants.MOST_UNKNOWN + 10):
-        follower.tracker.repair.wants.unknown(f"x-{number}")
+        follower.tracker.repair.wants.unknown(f"x-{number}", over=False)
     assert len(follower.tracker.repair.wants) == wants.MOST_UNKNOWN
 
 
@@ -145,14 +156,15 @@ def test_all_of_very_many_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(35):
         follower.observe(10, snapshot(*WAITS, conversation=f"c-{number:02}"))
     follower.blind(20)
+    follower.hears(21)
     follower.survey(21, ELSEWHERE)
     found: list[str] = []
-    while read := follower.wanted(22, limit=5):
+    while read := follower.wanted(46, limit=5):
         found += read
         assert len(found) == len(set(found))
         for one in read:
             follower.tracker.repair.wants.satisfied(one)
-            follower.tracker.repair.doubts.confirm(one, at(22), "read", at(22))
+            follower.tracker.repair.doubts.confirm(one, at(46), "read", at(46))
     assert len(found) == 37
 
 
