@@ -103,7 +103,10 @@ class GenesysSource:
 
     async def _discover_forever(self, intake: Intake, gate: Gate) -> None:
         while True:
-            await asyncio.sleep(self._queues_every)
+            pause = self._queues_every
+            if self._discovery_problem is not None:
+                pause = min(pause, MOST_TRY_SECONDS)
+            await asyncio.sleep(pause)
             await self._discover(intake, gate)
 
     async def _discover(self, intake: Intake, gate: Gate) -> bool:
