@@ -17,7 +17,7 @@ from ringback.core.lifecycle import State
 from ringback.core.records import Callback, Conversation
 from ringback.core.snapshots import Medium, Role, Sighting, Snapshot
 
-__all__ = ["WITH_AGENT", "Place", "Survey", "agrees", "contradicts", "outline"]
+__all__ = ["WITH_AGENT", "Place", "Survey", "agrees", "begins_more", "contradicts", "outline"]
 
 WITH_AGENT = frozenset(
     {State.CONNECTED, State.AUTO_DIALING, State.DIALING, State.TALKING, State.HELD}
@@ -89,6 +89,17 @@ def agrees(callback: Callback, picture: Snapshot, shown: Place) -> bool:
         and (known is None or not schedules or known in schedules)
         and not any(_is_news(callback, sighting) for sighting in picture.sightings)
     )
+
+
+def begins_more(conversation: Conversation, picture: Snapshot) -> bool:
+    """Whether a picture shows more callbacks of a conversation than were ever known."""
+    shown = sum(
+        one.medium is Medium.CALLBACK and one.role is Role.CUSTOMER for one in picture.sightings
+    )
+    known = conversation.callbacks[-1].ordinal if conversation.callbacks else 0
+    if conversation.tombstone is not None:
+        known = max(known, conversation.tombstone.ordinal)
+    return shown > known
 
 
 def contradicts(callback: Callback, place: Place) -> bool:

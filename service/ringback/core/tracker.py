@@ -22,7 +22,7 @@ from ringback.core.repair import Repair
 from ringback.core.resting import Change, Resting
 from ringback.core.settling import Settling
 from ringback.core.snapshots import Medium, QueueSettings, Snapshot
-from ringback.core.surveys import Place, Survey, agrees, contradicts, outline
+from ringback.core.surveys import Place, Survey, agrees, begins_more, contradicts, outline
 from ringback.core.taking import Taking
 from ringback.core.telling import Cause
 
@@ -223,9 +223,10 @@ class Tracker:
         if entry.confirmed_at > as_of:
             return None  # what is known is newer
         conversation = unpack(entry.state)
+        more = picture is not None and begins_more(conversation, picture)
         callback = next((one for one in reversed(conversation.callbacks) if one.open), None)
-        if callback is None:
-            if not place.over:
+        if callback is None or more:
+            if more or not place.over:
                 wants.contradicted(key)
             return None
         if picture is None or not agrees(callback, picture, place):

@@ -45,8 +45,8 @@ BLIND_SECONDS = 60.0
 """Between two surveys while a gap lasts: they are all that is known then."""
 RETENTION = timedelta(hours=24)
 """What began and ended longer ago is not looked for."""
-BEFORE = timedelta(minutes=2)
-"""A conversation is under way before its first callback is."""
+BEFORE = timedelta(minutes=20)
+"""A conversation may be under way for long before a callback is that begins and ends in a gap."""
 FAILED_SECONDS = 5.0
 """How long reads rest when none of those under way could be done."""
 REFUSED_SECONDS = 60.0
