@@ -56,6 +56,11 @@ bench: $(VENV)/.ringback $(VENV)/.dev ## Measure against the references, side by
 crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a thousand times (about 20 minutes; RINGBACK_KILLS says how often)
 	RINGBACK_KILLS=$${RINGBACK_KILLS:-1000} $(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/test_crash.py $(ARGS)
 
+.PHONY: blind
+blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, a whole day of a mid-size centre (about 10 minutes)
+	RINGBACK_RENEWALS=1000 RINGBACK_CUTS=200 RINGBACK_DAY=24 \
+		$(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/genesys $(ARGS)
+
 .PHONY: generated
 generated: $(VENV)/.ringback ## Write anew the files that are generated from the code
 	$(ISOLATED) ringback.settings > config/ringback.toml

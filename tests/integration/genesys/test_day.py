@@ -1,6 +1,6 @@
 """A day of a mid-size centre, with everything that goes wrong, and its recording replayed.
 
-The gate plays half an hour; `RINGBACK_DAY=24` the whole day (`make day`).
+The gate plays half an hour; `RINGBACK_DAY=24` the whole day (`make blind`).
 """
 
 import asyncio
