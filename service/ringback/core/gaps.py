@@ -162,7 +162,10 @@ class Ledger:
         """
         ear = self._ears.setdefault(source, _Ear(source))
         whole_before = self.hears_all(source)
-        closed = [gap for gap in self.open_gaps(source) if _hear(gap, topics)]
+        heard = [gap for gap in self.open_gaps(source) if _hear(gap, topics)]
+        for gap in heard:
+            self.save(gap)
+        closed = [gap for gap in heard if not gap.blind]
         for gap in closed:
             gap.until = now
             gap.touched = touch(gap)
@@ -233,15 +236,15 @@ class Ledger:
 
 
 def _hear(gap: Gap, topics: Collection[str]) -> bool:
-    """Let a gap hear topics again, none meaning all; whether that ends it."""
+    """Let a gap hear topics again, none meaning all; whether that changes or ends it."""
     if not topics:
         gap.blind = []
         return True
-    if not gap.topics:
-        return False
     heard = set(topics)
-    gap.blind = [topic for topic in gap.blind if topic not in heard]
-    return not gap.blind
+    blind = [topic for topic in gap.blind if topic not in heard]
+    changed = len(blind) < len(gap.blind)
+    gap.blind = blind
+    return changed
 
 
 def _gap_event(gap: Gap, kind: str, now: datetime) -> Event:

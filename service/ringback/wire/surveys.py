@@ -151,7 +151,7 @@ def decode_survey(body: bytes, read_at: datetime, ahead: timedelta = NO_SKEW) ->
 
 
 def _converted(answer: Json, kind: type[Answer]) -> Answer:
-    return msgspec.convert(pruned(answer), kind)
+    return msgspec.convert(pruned(answer) or {}, kind)
 
 
 def _observed(answer: ObservationsAnswer, read_at: datetime) -> Survey:

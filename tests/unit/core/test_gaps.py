@@ -187,10 +187,12 @@ def test_a_gap_outlives_a_restart() -> None:
     follower.blind(10, A)
     follower.hears(12, A)
     follower.blind(20, A, B)
+    follower.hears(22, B)
     before = follower.gaps
     follower.restart(30)
     assert follower.gaps == before
-    assert follower.tracker.repair.ledger.heard_until(SOURCE) == at(12)
+    assert follower.gaps[1].blind == [A]
+    assert follower.tracker.repair.ledger.heard_until(SOURCE) == at(22)
     assert not follower.tracker.repair.ledger.ever_heard(SOURCE)
     assert kinds(follower.hears(40)) == ["connected", "gap_closed"]
 
