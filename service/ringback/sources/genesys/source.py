@@ -114,20 +114,25 @@ class GenesysSource:
         try:
             found = await discover(self.client, self._patterns)
             refuse_none(self.name, found, self._patterns)
+            self._follow(difference(self.queues, found), intake, gate)
         except (PlatformError, SourceError) as error:
             if self._discovery_problem is None:
                 log.warning("queues_not_read", problem=str(error))
             self._discovery_problem = str(error)
             return False
         self._discovery_problem = None
-        self._follow(difference(self.queues, found), intake, gate)
         return True
 
     def _follow(self, news: Difference, intake: Intake, gate: Gate) -> None:
+        """Follow what there is now. Raises `SourceError` when that takes too many channels."""
         for queue in (*news.appeared, *news.changed):
             intake.settings(queue.settings)
         known = {id_: queue for id_, queue in self.queues.items() if id_ not in news.vanished}
-        self.queues = known | {queue.id: queue for queue in (*news.appeared, *news.changed)}
+        queues = known | {queue.id: queue for queue in (*news.appeared, *news.changed)}
+        topics = [topic for id_ in queues for topic in topics_of(id_, self._topics)]
+        if news.appeared or news.vanished:
+            self.fleet.follow(topics)  # or it raises, and all stays as it was
+        self.queues = queues
         if not (news.appeared or news.vanished):
             return
         log.info(
@@ -136,10 +141,8 @@ class GenesysSource:
             appeared=len(news.appeared),
             vanished=len(news.vanished),
         )
-        topics = [topic for id_ in self.queues for topic in topics_of(id_, self._topics)]
         intake.follows(self.queues.keys())
         gate.follow([name for topic in topics for name in split(topic)])
-        self.fleet.follow(topics)
 
     # Whether silence is to be believed
 
