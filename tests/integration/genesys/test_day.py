@@ -128,11 +128,12 @@ async def recovered(found: Following) -> None:
 
 
 def replayed(path: Path, until: datetime) -> list[bytes]:
-    """Replay a recording to events as they are told."""
+    """Replay a recording, with the older files beside it, to events as they are told."""
     encode = Encoder("acme").encode
     told: list[bytes] = []
     player = Replay(Tracker(POLICY), decoder(), lambda event: told.append(encode(event)), complain)
-    player.run(read_recordings([path]), until)
+    older = sorted(one for one in path.parent.iterdir() if one != path)
+    player.run(read_recordings([*older, path]), until)
     return told
 
 
