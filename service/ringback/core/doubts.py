@@ -61,10 +61,6 @@ class Doubts:
         """Give them, in no order that matters."""
         return iter(self._of)
 
-    def ended(self) -> Iterator[tuple[str, datetime]]:
-        """Give those whose gaps are over, so that a read confirms them for good, and since when."""
-        return ((one, doubt.until) for one, doubt in self._of.items() if doubt.over)
-
     def __contains__(self, conversation_id: object) -> bool:
         return conversation_id in self._of
 
@@ -72,6 +68,11 @@ class Doubts:
         """Since when a conversation is unverified; None when it is not."""
         doubt = self._of.get(conversation_id)
         return None if doubt is None else doubt.since
+
+    def ended_at(self, conversation_id: str) -> datetime | None:
+        """Since when a read confirms it for good; None while a gap lasts, and without doubt."""
+        doubt = self._of.get(conversation_id)
+        return None if doubt is None or not doubt.over else doubt.until
 
     def cast(self, gap: Gap, conversation_ids: Iterable[str], now: datetime) -> int:
         """Put conversations in doubt that were last confirmed before the gap; give how many.

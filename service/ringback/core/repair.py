@@ -95,6 +95,7 @@ class Repair:
             if entry.confirmed_at > now:
                 entry.confirmed_at = NEVER
             entry.heard_at = min(entry.heard_at, now)
+        self._horizon = NEVER if self._horizon > now else self._horizon
         self.doubts.set_back(now)
 
     def next_deadline(self) -> datetime | None:

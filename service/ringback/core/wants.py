@@ -12,7 +12,7 @@ from itertools import islice
 from ringback.core.doubts import Doubts
 from ringback.core.entries import Entry
 from ringback.core.lifecycle import State
-from ringback.core.records import stage_of
+from ringback.core.records import is_over, stage_of
 
 __all__ = ["Wants"]
 
@@ -108,31 +108,25 @@ class Wants:
         self._asked.update(dict.fromkeys(chosen, now + AGAIN))
         return chosen
 
-    def _candidates(self, now: datetime) -> Iterable[str]:
+    def _candidates(self, now: datetime) -> Iterator[str]:
         """Give what is wanted; a part of it, in turn, when it is too much to compare."""
         if len(self) <= MOST_RANKED:
-            return [*self._doubted(now), *self._contradicted, *self._unknown]
-        part = list(islice(self._turn, MOST_RANKED))
-        if len(part) < MOST_RANKED:
-            doubted = self._doubted(now)
-            self._turn = iter([*self._contradicted, *self._unknown, *doubted])
-            part += islice(self._turn, MOST_RANKED - len(part))
-        return filter(self._is_wanted, part)
+            part = [*self._contradicted, *self._unknown, *self._doubts]
+        else:
+            part = list(islice(self._turn, MOST_RANKED))
+            if len(part) < MOST_RANKED:
+                self._turn = iter([*self._contradicted, *self._unknown, *self._doubts])
+                part += islice(self._turn, MOST_RANKED - len(part))
+        return (one for one in part if self._is_wanted(one, now))
 
-    def _doubted(self, now: datetime) -> Iterator[str]:
-        """Give the unverified to read: what only waits, a survey may confirm first."""
-        for conversation_id, ended_at in self._doubts.ended():
-            if (
-                now - ended_at >= SURVEYED
-                or self._urgency(conversation_id)[0] <= _URGENCY[State.ALERTING]
-            ):
-                yield conversation_id
-
-    def _is_wanted(self, conversation_id: str) -> bool:
-        return (
-            conversation_id in self._doubts
-            or conversation_id in self._contradicted
-            or conversation_id in self._unknown
+    def _is_wanted(self, conversation_id: str, now: datetime) -> bool:
+        """Whether it is wanted still. Of the unverified, what waits is left to surveys first."""
+        if conversation_id in self._contradicted or conversation_id in self._unknown:
+            return True
+        ended_at = self._doubts.ended_at(conversation_id)
+        return ended_at is not None and (
+            now - ended_at >= SURVEYED
+            or self._urgency(conversation_id)[0] <= _URGENCY[State.ALERTING]
         )
 
     def _urgency(self, conversation_id: str) -> tuple[int, int, str]:
@@ -152,7 +146,7 @@ class Wants:
                 self._round = iter(list(self._entries))
                 return
             entry = self._entries.get(conversation_id)
-            if entry is None or stage_of(entry.state) not in _OPEN:
+            if entry is None or conversation_id in self._doubts or is_over(entry.state):
                 continue
             patience = self._overdue if self._listened_to(entry.queue_id) else STRAY
             if entry.confirmed_at < now - patience:

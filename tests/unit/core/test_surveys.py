@@ -216,3 +216,14 @@ def test_a_survey_confirms_what_no_gap_has_touched() -> None:
     follower.survey(700, snapshot(*WAITS))
     follower.blind(750, since=650)
     assert follower.unverified == set()
+
+
+def test_what_bulk_reads_knew_before_the_clock_was_set_back_they_do_not_know_yet() -> None:
+    follower = known("waiting")
+    follower.survey(7000, snapshot(*WAITS, conversation="other"))
+    follower.tracker.alive("main", at(100))
+    page = Survey(at(120), at(90), [snapshot(*WAITS)])
+    follower.tracker.disconnected("main", "cut", at(105), (), at(106))
+    follower.tracker.connected("main", (), at(110))
+    assert follower.tracker.survey(page, at(120)) == []
+    assert "c-1" in follower.unverified

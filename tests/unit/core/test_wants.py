@@ -177,3 +177,12 @@ def test_nothing_is_remembered_of_reads_long_ago() -> None:
         follower.observe(23, snapshot(*seen, conversation=name))
     follower.wanted(100)
     assert follower.tracker.repair.wants._asked == {}
+
+
+def test_after_a_restart_what_only_waits_is_left_to_surveys_first() -> None:
+    follower = following("waiting", "talking")
+    follower.resume(100)
+    assert follower.wanted(101) == []  # the gap lasts
+    follower.hears(110)
+    assert [follower.wanted(seconds) for seconds in (111, 112, 134)] == [["talking"], [], []]
+    assert follower.wanted(135) == ["waiting"]
