@@ -77,17 +77,18 @@ def outline(picture: Snapshot, now: datetime) -> Place:
     return Place(picture.conversation_id, _OVER, queues[-1] if queues else None)
 
 
-def agrees(callback: Callback, picture: Snapshot, shown: Place) -> bool:
+def agrees(conversation: Conversation, callback: Callback, picture: Snapshot, shown: Place) -> bool:
     """Whether a picture shows the very same as is known, with nothing in it that is not.
 
-    The same state is not enough: a callback may have been offered, dialled or held in between.
+    The same state is not enough: a callback may have been offered, dialled or held in between. It
+    shows all of a conversation, so that much in it may be of callbacks that ended before.
     """
     schedules = {one.scheduled_at for one in picture.sightings if one.scheduled_at is not None}
     known = callback.scheduled_at
     return (
         not contradicts(callback, shown)
         and (known is None or not schedules or known in schedules)
-        and not any(_is_news(callback, sighting) for sighting in picture.sightings)
+        and not any(_is_news(conversation, sighting) for sighting in picture.sightings)
     )
 
 
@@ -111,13 +112,14 @@ def contradicts(callback: Callback, place: Place) -> bool:
     return place.user_id is not None and callback.user_id not in (None, place.user_id)
 
 
-def _is_news(callback: Callback, sighting: Sighting) -> bool:
+def _is_news(conversation: Conversation, sighting: Sighting) -> bool:
     """Whether a leg is not known, or has been held more often than is known."""
     voice = sighting.medium is Medium.VOICE
     if (voice and sighting.inbound) or not (voice or sighting.role is Role.AGENT):
         return False
     legs = [
         leg
+        for callback in conversation.callbacks
         for leg in callback.legs
         if leg.participant_id == sighting.participant_id and leg.medium is sighting.medium
     ]

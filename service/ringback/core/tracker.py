@@ -229,7 +229,7 @@ class Tracker:
             if more or not place.over:
                 wants.contradicted(key)
             return None
-        if picture is None or not agrees(callback, picture, place):
+        if picture is None or not agrees(conversation, callback, picture, place):
             if picture is not None or contradicts(callback, place):
                 wants.contradicted(key)
             return None

@@ -227,3 +227,22 @@ def test_what_bulk_reads_knew_before_the_clock_was_set_back_they_do_not_know_yet
     follower.tracker.connected("main", (), at(110))
     assert follower.tracker.survey(page, at(120)) == []
     assert "c-1" in follower.unverified
+
+
+def test_what_is_known_of_an_ended_callback_is_no_news_of_the_next() -> None:
+    follower = Follower()
+    follower.hears(0)
+    first = (
+        customer(connected_at=0, ended_at=40),
+        queue(connected_at=0, ended_at=10),
+        agent(connected_at=10, ended_at=40),
+        call(connected_at=20, ended_at=39),
+    )
+    second = customer(2, state="scheduled", scheduled_at=900)
+    follower.follow(50, *first, second)
+    follower.blind(100)
+    follower.hears(110)
+    follower.survey(120, snapshot(*first, second))
+    assert (follower.unverified, len(follower.tracker.repair.wants)) == (set(), 0)
+    follower.survey(130, snapshot(*first, second, agent(7, ended_at=125)))
+    assert follower.wanted(131) == ["c-1"]

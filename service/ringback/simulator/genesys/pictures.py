@@ -6,7 +6,14 @@ Everything in a conversation carries its times, so that an earlier picture can b
 from collections.abc import Iterator
 from datetime import datetime
 
-from ringback.simulator.conversations import CallbackLeg, Conversation, Leg, Participant, Segment
+from ringback.simulator.conversations import (
+    CallbackLeg,
+    Conversation,
+    Leg,
+    Participant,
+    Segment,
+    VoiceLeg,
+)
 from ringback.simulator.frames import Clocks, JsonObject
 from ringback.simulator.genesys.queues import division_id
 
@@ -83,7 +90,7 @@ def _session(one: Participant, leg: Leg, clocks: Clocks, as_of: datetime) -> Jso
     shown: JsonObject = {
         "sessionId": leg.id,
         "mediaType": "callback" if isinstance(leg, CallbackLeg) else "voice",
-        "direction": "inbound" if isinstance(leg, CallbackLeg) else "outbound",
+        "direction": leg.direction if isinstance(leg, VoiceLeg) else "inbound",
         "provider": "PureCloud Callback" if isinstance(leg, CallbackLeg) else "Edge",
     }
     if leg.peer_id:
