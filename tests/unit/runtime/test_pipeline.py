@@ -1,15 +1,32 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
+from ringback.core.clocks import Clock as PlatformClock
+from ringback.core.events import Event
+from ringback.core.policy import Policy
 from ringback.core.snapshots import QueueSettings
+from ringback.core.tracker import Tracker
 from ringback.errors import StoreError
+from ringback.ports import Reading, Record
 from ringback.runtime.pipeline import GROUP, LINGER, ROOM, Pipeline
+from ringback.runtime.replay import Replay
+from ringback.wire.cloudevents import Encoder
 from support.gateway import frame
-from support.runtime import HeldStore, LoopClock, LostFrames, make_pipeline, settled, types
+from support.runtime import (
+    HeldStore,
+    LoopClock,
+    LostFrames,
+    decoder,
+    make_pipeline,
+    settled,
+    types,
+)
 
 pytestmark = pytest.mark.looptime
 
@@ -186,3 +203,247 @@ async def test_a_commit_of_nothing_is_none() -> None:
     store = HeldStore()
     await make_pipeline(store, LoopClock()).commit()
     assert store.batches == []
+
+
+# Reads
+
+
+def rest(conversation: str = "c-1", **said: Any) -> bytes:
+    """Make the answer of a single read."""
+    return msgspec.json.encode(msgspec.json.decode(frame(conversation, **said))["eventBody"])
+
+
+def observed(*conversations: str) -> bytes:
+    """Make a bulk answer: these wait."""
+    seen = [{"conversationId": one} for one in conversations]
+    data = [{"metric": "oWaiting", "observations": seen}]
+    group = {"queueId": "queue-1", "mediaType": "callback"}
+    return msgspec.json.encode({"results": [{"group": group, "data": data}]})
+
+
+OVER = {"state": "disconnected", "disconnectedTime": "2026-11-22T08:05:00.000Z"}
+
+
+async def test_a_read_changes_what_frames_did_not_show() -> None:
+    store = HeldStore()
+    pipeline = make_pipeline(store, LoopClock())
+    pipeline.frame(frame(state="scheduled", connectedTime=None))
+    await asyncio.sleep(1)
+    assert pipeline.read(Reading(rest(), pipeline.clock.now())) == frozenset()  # it is recent
+    assert pipeline.frames["read"] == 1
+    await pipeline.commit()
+    entries = await store.read(0, 10)
+    assert msgspec.json.decode(entries[-1].body)["data"]["cause"] == "reconcile"
+
+
+async def test_a_read_of_an_old_move_gives_the_queue_whose_frames_were_lost() -> None:
+    pipeline = make_pipeline(HeldStore(), LoopClock())
+    pipeline.frame(frame(state="scheduled", connectedTime=None))
+    await asyncio.sleep(600)
+    assert pipeline.read(Reading(rest(), pipeline.clock.now())) == {"queue-1"}
+    assert pipeline.corrections == 1
+    # Known now: the same again shows nothing.
+    assert pipeline.read(Reading(rest(), pipeline.clock.now())) == frozenset()
+    assert pipeline.corrections == 1
+
+
+async def test_what_a_gap_explains_was_not_missed() -> None:
+    pipeline = make_pipeline(HeldStore(), LoopClock())
+    pipeline.connected()
+    pipeline.frame(frame(state="scheduled", connectedTime=None))
+    await asyncio.sleep(600)
+    pipeline.disconnected("cut")
+    pipeline.connected()
+    assert pipeline.read(Reading(rest(), pipeline.clock.now())) == frozenset()
+    assert pipeline.corrections == 0
+
+
+async def test_a_stranger_that_a_read_shows_was_not_missed() -> None:
+    pipeline = make_pipeline(HeldStore(), LoopClock())
+    await asyncio.sleep(600)
+    assert pipeline.read(Reading(rest(), pipeline.clock.now())) == frozenset()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[1]", b'{"results":1}', b'{"id":[]}'])
+async def test_a_read_that_makes_no_sense_is_put_aside_and_confirms_nothing(body: bytes) -> None:
+    aside = LostFrames()
+    pipeline = make_pipeline(HeldStore(), LoopClock(), quarantine=aside)
+    pipeline.connected()
+    pipeline.frame(frame())
+    await asyncio.sleep(1)
+    pipeline.disconnected("cut")
+    assert pipeline.read(Reading(body, pipeline.clock.now())) == frozenset()
+    assert [kept for kept, _ in aside.put_aside] == [body]
+    assert pipeline.frames["read"] == 0
+    assert list(pipeline.tracker.repair.doubts) == ["c-1"]
+
+
+async def test_a_bulk_answer_brings_up_what_is_to_be_read() -> None:
+    pipeline = make_pipeline(HeldStore(), LoopClock())
+    pipeline.follows(["queue-1"])
+    assert pipeline.read(Reading(observed("c-7"), pipeline.clock.now())) == frozenset()
+    assert pipeline.wanted(5) == ["c-7"]
+    pipeline.read_failed("c-7")
+    await asyncio.sleep(60)
+    assert pipeline.wanted(5) == []
+    assert len(pipeline.tracker) == 0
+
+
+async def test_the_date_of_an_answer_tells_how_far_the_platforms_clock_is_ahead() -> None:
+    pipeline = make_pipeline(HeldStore(), LoopClock())
+    now = pipeline.clock.now()
+    pipeline.read(Reading(observed(), now, now + timedelta(seconds=40)))
+    ahead = pipeline.tracker.skews.ahead(PlatformClock.CLOUD, now)
+    assert ahead == timedelta(seconds=40)
+
+
+# Gaps
+
+
+async def test_what_a_restart_missed_is_a_gap_since_it_last_heard() -> None:
+    store = HeldStore()
+    clock = LoopClock()
+    first = make_pipeline(store, clock)
+    first.resume()
+    first.connected()
+    first.frame(frame())
+    await asyncio.sleep(30)
+    first.alive()
+    heard_until = clock.now()
+    await first.commit()
+    await asyncio.sleep(100)
+    second = make_pipeline(store, clock)
+    async for rows in store.load():
+        second.tracker.restore(
+            [(row.conversation_id, row.state, row.wake_at) for row in rows if row.state],
+            clock.now(),
+        )
+    second.resume()
+    (gap,) = second.tracker.repair.ledger.gaps.values()
+    assert (gap.cause, gap.since) == ("restart", heard_until)
+    assert list(second.tracker.repair.doubts) == ["c-1"]
+    assert second.blind_since() == heard_until
+    second.disconnected("unreachable")  # part of it
+    second.connected()
+    second.frame(frame())
+    assert len(second.tracker.repair.doubts) == 0
+    await second.commit()
+    assert types(await store.read(0, 10))[-2:] == ["source.connected", "source.gap_closed"]
+
+
+async def test_the_very_first_start_misses_nothing() -> None:
+    store = HeldStore()
+    pipeline = make_pipeline(store, LoopClock())
+    pipeline.resume()
+    await pipeline.commit()
+    assert (store.batches, pipeline.blind_since()) == ([], None)
+
+
+async def test_a_source_that_cannot_begin_is_blind_since_the_start() -> None:
+    clock = LoopClock()
+    pipeline = make_pipeline(HeldStore(), clock)
+    began = clock.now()
+    await asyncio.sleep(20)
+    pipeline.disconnected("unreachable")
+    assert pipeline.blind_since() == began
+    pipeline.connected()
+    await asyncio.sleep(20)
+    pipeline.disconnected("cut")
+    assert pipeline.blind_since() == began + timedelta(seconds=40)
+
+
+async def test_that_a_source_hears_is_stored_and_tells_nothing() -> None:
+    store = HeldStore()
+    pipeline = make_pipeline(store, LoopClock())
+    pipeline.connected()
+    await pipeline.commit()
+    await asyncio.sleep(5)
+    pipeline.alive()
+    await pipeline.commit()
+    assert len(store.batches) == 2
+    assert (list(store.batches[1].rows), store.batches[1].events) == (["~source/main"], [])
+
+
+async def test_what_is_in_doubt_is_told_by_the_wake_up() -> None:
+    store = HeldStore()
+    pipeline = make_pipeline(store, LoopClock())
+    pipeline.connected()
+    pipeline.frame(frame())
+    await asyncio.sleep(10)
+    pipeline.disconnected("cut")
+    pipeline.rearm.clear()
+    await asyncio.sleep(59.9)
+    assert not pipeline.fire()
+    await asyncio.sleep(0.1)
+    assert pipeline.fire()
+    assert not pipeline.fire()
+    await pipeline.commit()
+    assert types(await store.read(0, 10))[-1] == "callback.unverified"
+
+
+# Time
+
+
+async def test_a_clock_that_is_set_back_fires_nothing_before_its_time() -> None:
+    clock = LoopClock()
+    store = HeldStore()
+    pipeline = make_pipeline(store, clock)
+    scheduled = {"state": "scheduled", "connectedTime": None}
+    pipeline.frame(frame("c-1", **scheduled, callbackScheduledTime="2026-11-22T07:59:00.000Z"))
+    await asyncio.sleep(61)
+    assert pipeline.fire()  # the first is late
+    clock.set_forward(-7200)
+    pipeline.frame(frame("c-2", **scheduled, callbackScheduledTime="2026-11-22T07:00:00.000Z"))
+    pipeline.frame(frame("c-3", **scheduled, callbackScheduledTime="2026-11-22T05:59:30.000Z"))
+    await asyncio.sleep(31)
+    assert pipeline.fire()  # so is the third; the second has an hour left
+    await pipeline.commit()
+    told = [msgspec.json.decode(entry.body) for entry in await store.read(0, 20)]
+    fired = [one["data"]["callbackId"] for one in told if one["type"].endswith("firing.v1")]
+    assert fired == ["c-1", "c-3"]
+
+
+async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
+    """Frames, reads, settings, gaps, and what falls due meanwhile, be it noticed a bit late."""
+    store = HeldStore()
+    records: list[Record] = []
+
+    def record(
+        at: datetime, data: bytes | str, kind: Any, reading: Reading | None = None, /
+    ) -> None:
+        body = data.encode() if isinstance(data, str) else data
+        sent, date = (None, None) if reading is None else (reading.sent_at, reading.date)
+        records.append(Record(at, kind, body, "day.jsonl", len(records) + 1, sent, date))
+
+    clock = LoopClock()
+    pipeline = make_pipeline(store, clock, record=record)
+    pipeline.connected()
+    pipeline.settings(QueueSettings("queue-1", 30))
+    for number in range(4):
+        pipeline.frame(frame(f"c-{number}"))
+        await asyncio.sleep(1.5)
+    late = {"state": "scheduled", "connectedTime": None}
+    pipeline.frame(frame("c-8", **late, callbackScheduledTime="2026-11-22T07:58:05.700Z"))
+    sent = clock.now()
+    await asyncio.sleep(0.4)
+    pipeline.disconnected("cut", clock.now() - timedelta(seconds=2))
+    pipeline.read(Reading(rest("c-0"), sent, sent))
+    await asyncio.sleep(20)
+    pipeline.connected()
+    pipeline.frame(frame("c-1"))
+    pipeline.read(Reading(observed("c-2", "c-9"), clock.now()))
+    for _ in range(60):
+        await asyncio.sleep(0.7)
+        pipeline.fire()
+    pipeline.frame(frame("c-2"))
+    pipeline.read(Reading(rest("c-3", **OVER), clock.now()))
+    pipeline.read(Reading(b"<html>", clock.now()))
+    await pipeline.commit()
+    told: list[Event] = []
+    replay = Replay(Tracker(Policy()), decoder(), told.append, lambda _: None)
+    replay.run(records, None)
+    encode = Encoder("acme").encode
+    journal = [entry.body for entry in await store.read(0, 100)]
+    assert [encode(event) for event in told] == journal
+    kinds = types(await store.read(0, 100))
+    assert {"callback.unverified", "callback.verified", "alert.firing"} <= set(kinds)

@@ -139,6 +139,49 @@ def test_a_read_is_as_of_the_moment_it_was_sent() -> None:
     assert data.cause == "reconcile"
 
 
+def test_a_read_that_was_sent_before_a_gap_ended_confirms_nothing() -> None:
+    """What a recording says of when it was sent, not when it was answered."""
+    body = msgspec.json.encode(msgspec.json.decode(frame())["eventBody"])
+
+    def played(sent: float | None) -> list[str]:
+        read = Record(at(22), "read", body, "day.jsonl", 1, None if sent is None else at(sent))
+        return Played(
+            [
+                record(0, encode_gap(Gap("main", "connected")), "gap"),
+                record(1, frame()),
+                record(10, encode_gap(Gap("main", "disconnected", "cut", at(8))), "gap"),
+                record(20, encode_gap(Gap("main", "connected")), "gap"),
+                read,
+            ],
+            until=200,
+        ).told
+
+    assert "callback.unverified" in played(19)
+    assert "callback.unverified" not in played(20)
+    assert "callback.unverified" not in played(None)
+
+
+def test_a_bulk_read_is_replayed_and_tells_nothing_of_its_own() -> None:
+    body = b'{"results":[{"group":{"queueId":"q"},"data":[]}]}'
+    played = Played([record(0, frame()), record(3, body, "read")])
+    assert played.told == ["callback.waiting"]
+    assert played.replay.counts["read"] == 1
+
+
+def test_a_restart_within_a_recording_is_a_gap_like_another() -> None:
+    gaps = [
+        record(0, encode_gap(Gap("main", "connected")), "gap"),
+        record(1, frame()),
+        record(50, encode_gap(Gap("main", "disconnected", "restart", at(40))), "gap"),
+        record(51, encode_gap(Gap("main", "connected")), "gap"),
+        record(52, frame()),
+    ]
+    assert Played(gaps, until=1000).told == [
+        *("source.connected", "callback.waiting", "source.disconnected", "source.gap_opened"),
+        *("source.connected", "source.gap_closed"),
+    ]
+
+
 def test_gaps_are_told_for_each_source() -> None:
     gaps = [
         record(0, encode_gap(Gap("main", "connected")), "gap"),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.errors import RecordingError, SettingsError
-from ringback.ports import Record, RecordKind
+from ringback.ports import Reading, Record, RecordKind
 from ringback.sinks.recording import RecordingWriter
 from ringback.sources.recording import read_recordings
 
@@ -94,6 +94,22 @@ def test_what_is_written_is_read_again(
         assert record.kind == kind
         assert record.at == at.replace(microsecond=at.microsecond // 1000 * 1000)
         assert record.frame == frame or json.loads(record.frame) == json.loads(frame)
+
+
+@pytest.mark.parametrize("date", [None, AT + timedelta(seconds=7)])
+@pytest.mark.parametrize("body", [b'{"id":"c-1"}', b"<html>", b"\xff"])
+def test_a_read_is_kept_with_when_it_was_sent(
+    path: Path, body: bytes, date: datetime | None
+) -> None:
+    recording = writer(path)
+    sent = AT - timedelta(milliseconds=250)
+    recording.record(AT, body, "read", Reading(body, sent, date))
+    recording.record(AT, b"{}", "gap")
+    recording.close()
+    found, other = read(path)
+    assert (found.kind, found.at, found.frame) == ("read", AT, body)
+    assert (found.sent, found.date) == (sent, date)
+    assert (other.sent, other.date) == (None, None)
 
 
 def test_frames_stay_as_they_came_byte_for_byte(path: Path) -> None:

@@ -110,6 +110,30 @@ def test_an_error_stands_where_its_file_had_got_to(tmp_path: Path) -> None:
     assert shown == [b"b4", b"a5", "bad", b"b6", b"a9"]
 
 
+def test_a_read_says_when_it_was_sent_and_what_the_platforms_clock_was(tmp_path: Path) -> None:
+    more = f', "kind": "read", "sent": "2026-11-22T09:00:01+01:00", "date": "{at(5)}"'
+    said, silent = read(recording(tmp_path / "a", line(2, "{}", more), line(3, "{}")))
+    assert isinstance(said, Record)
+    assert isinstance(silent, Record)
+    assert (said.kind, said.at) == ("read", AT + timedelta(seconds=2))
+    assert (said.sent, said.date) == (AT + timedelta(seconds=1), AT + timedelta(seconds=5))
+    assert (silent.sent, silent.date) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ', "sent": "2026-11-22T08:00:00"',
+        ', "sent": 5',
+        ', "date": "Sun, 22 Nov 2026 08:00:00 GMT"',
+        ', "sent": "0001-01-01T00:00:00+14:00"',
+    ],
+)
+def test_an_instant_that_makes_no_sense_is_an_error(tmp_path: Path, more: str) -> None:
+    (item,) = read(recording(tmp_path / "a", line(0, "{}", more)))
+    assert isinstance(item, RecordingError)
+
+
 def test_reading_is_lazy(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with path.open("w") as file:
