@@ -80,7 +80,8 @@ class Doubts:
         Called as a gap begins, and again as it ends: what was confirmed meanwhile is in doubt
         again, since more may have been lost. Who is in doubt already stays so since then.
         """
-        until = gap.until or gap.since
+        # A gap from before a restart may lie ahead, if the clock was set back meanwhile.
+        until = min(gap.until or gap.since, now)
         fresh = _Doubt((gap,), until, until)
         grown: dict[_Doubt, _Doubt] = {}
         new = []
@@ -100,7 +101,7 @@ class Doubts:
                 gap.unverified += len(doubt.gaps) - len(known.gaps)
             self._of[conversation_id] = doubt
         if new:
-            due = max(until, now) + self._patience
+            due = now + self._patience
             self._batches.append(_Batch(due, until, iter(new)))
         if gap.until is not None and not gap.unverified:
             self._repaired(gap, now)

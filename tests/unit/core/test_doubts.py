@@ -475,3 +475,15 @@ def test_what_was_in_doubt_when_the_clock_was_set_back_is_told_a_minute_later() 
     assert follower.tracker.next_deadline() == at(-3540)
     (change,) = follower.tracker.fire_due(at(-3540))
     assert kind(only(change.events)) == "callback.unverified"
+
+
+def test_a_gap_that_lies_ahead_after_a_restart_can_be_repaired_all_the_same() -> None:
+    follower = Follower()
+    follower.hears(0)
+    follower.follow(1, *WAITS)
+    follower.blind(7000)
+    follower.resume(100)  # the clock was set back meanwhile
+    assert follower.unverified == {"c-1"}
+    follower.hears(110)
+    assert kind(only(follower.wait(160))) == "callback.unverified"
+    assert kind(only(follower.follow(170, *WAITS, read_at=165))) == "callback.verified"
