@@ -9,6 +9,7 @@ import msgspec
 from ringback.core.snapshots import QueueSettings
 
 __all__ = [
+    "Audit",
     "Batch",
     "Clock",
     "Entry",
@@ -203,3 +204,10 @@ class Source(Protocol):
 
     async def run(self, intake: Intake) -> None:
         """Listen until cancelled, or until the source has ended. Raises `SourceError`."""
+
+
+class Audit(Protocol):
+    """Remembers what people did."""
+
+    def note(self, who: str, action: str, subject: str, **facts: str) -> None:
+        """Keep one deed before it is answered: `acknowledge`, `reveal`, `login`, … of a subject."""
