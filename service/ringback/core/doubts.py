@@ -107,19 +107,26 @@ class Doubts:
             self._repaired(gap, now)
         return count
 
-    def confirm(self, conversation_id: str, as_of: datetime, how: How, now: datetime) -> bool:
-        """Let what is known as of then end the doubt, if there is one; give whether it did."""
+    def confirm(
+        self, conversation_id: str, as_of: datetime, how: How, now: datetime
+    ) -> datetime | None:
+        """Let what is known as of then end the doubt, if there is one.
+
+        Gives until when something may have been missed; None when no doubt has ended.
+        """
         doubt = self._of.get(conversation_id)
         if doubt is None or as_of < doubt.until:
-            return False
-        self.end(conversation_id, how, now)
-        return True
+            return None
+        return self.end(conversation_id, how, now)
 
-    def end(self, conversation_id: str, how: How | None, now: datetime) -> None:
-        """End the doubt, if there is one. Without `how` because it is no longer kept."""
+    def end(self, conversation_id: str, how: How | None, now: datetime) -> datetime | None:
+        """End the doubt, if there is one. Without `how` because it is no longer kept.
+
+        Gives until when something may have been missed; None when there was no doubt.
+        """
         doubt = self._of.pop(conversation_id, None)
         if doubt is None:
-            return
+            return None
         for gap in doubt.gaps:
             gap.unverified -= 1
             if gap.until is None:
@@ -128,6 +135,7 @@ class Doubts:
                 gap.repaired_by[how] = gap.repaired_by.get(how, 0) + 1
             if not gap.unverified:
                 self._repaired(gap, now)
+        return doubt.until
 
     def set_back(self, now: datetime) -> None:
         """The clock was set back to `now`: what comes from now on must be able to confirm."""

@@ -12,7 +12,7 @@ import msgspec
 
 from ringback.core.snapshots import Medium, Role, Sighting, Span
 
-__all__ = ["Leg", "Phase", "Verdict", "merge", "phase_shown"]
+__all__ = ["Leg", "Phase", "Verdict", "learn_holds", "merge", "phase_shown"]
 
 MOST_HOLDS = 64
 """Holds remembered one by one for each leg; older ones are added up into one."""
@@ -149,7 +149,7 @@ def merge(leg: Leg, sighting: Sighting, now: datetime, *, outdated: bool, fresh:
     if not outdated:
         changed = _schedule(leg, sighting, released=released) or changed
         changed = _hold(leg, sighting, now) or changed
-    changed = _learn_holds(leg, sighting) or changed
+    changed = learn_holds(leg, sighting) or changed
     changed = _learn_facts(leg, sighting) or changed
     return Verdict.CHANGED if changed else Verdict.SAME
 
@@ -165,7 +165,7 @@ def _end(leg: Leg, sighting: Sighting, shown: Phase, now: datetime) -> Verdict:
         leg.ended_at = sighting.ended_at
         changed = True
     _close_hold(leg, leg.ended_at or now)
-    changed = _learn_holds(leg, sighting) or changed
+    changed = learn_holds(leg, sighting) or changed
     changed = _learn_facts(leg, sighting) or changed
     return Verdict.CHANGED if changed else Verdict.SAME
 
@@ -276,7 +276,7 @@ def _close_hold(leg: Leg, end: datetime, *, mixed: bool = True) -> bool:
     return True
 
 
-def _learn_holds(leg: Leg, sighting: Sighting) -> bool:
+def learn_holds(leg: Leg, sighting: Sighting) -> bool:
     """Correct the ledger from REST segments, which know both ends. What is newer stays."""
     if not sighting.holds:
         return False

@@ -12,7 +12,8 @@ from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import Gap, Ledger
 from ringback.core.policy import Policy
-from ringback.core.records import is_over
+from ringback.core.records import Conversation, is_over
+from ringback.core.snapshots import Medium, Role
 from ringback.core.surveys import Survey
 from ringback.core.wants import Wants
 
@@ -57,19 +58,30 @@ class Repair:
         return events
 
     def confirm(
-        self, conversation_id: str, entry: Entry, as_of: datetime, how: How, now: datetime
+        self, conversation: Conversation, entry: Entry, as_of: datetime, how: How, now: datetime
     ) -> None:
         """A conversation is known as of then."""
         entry.confirmed_at = max(entry.confirmed_at, as_of)
         if self.doubts:
-            self.doubts.confirm(conversation_id, as_of, how, now)
+            until = self.doubts.confirm(conversation.id, as_of, how, now)
+            self._ask_holds(conversation, until, how)
         if self.wants:
-            self.wants.satisfied(conversation_id)
+            self.wants.satisfied(conversation.id, holds=how == "read")
 
-    def over(self, conversation_id: str, how: How, now: datetime) -> None:
+    def over(self, conversation: Conversation, how: How, now: datetime) -> None:
         """A conversation is over, whatever a gap has hidden of it: ended is ended."""
         if self.doubts:
-            self.doubts.end(conversation_id, how, now)
+            self._ask_holds(conversation, self.doubts.end(conversation.id, how, now), how)
+
+    def first_seen(self, conversation: Conversation, how: How, now: datetime) -> None:
+        """A conversation is known from now on; what an agent did before was not heard."""
+        self.wants.satisfied(conversation.id, holds=how == "read")
+        self._ask_holds(conversation, now, how)
+
+    def _ask_holds(self, conversation: Conversation, until: datetime | None, how: How) -> None:
+        """Want a read of what may have been held until then, if only a frame has told of it."""
+        if until is not None and how == "notification" and _may_have_been_held(conversation):
+            self.wants.unheard(conversation.id, until)
 
     def known_until(self, survey: Survey) -> datetime:
         """Say up to when a survey's pictures know what has happened.
@@ -83,7 +95,7 @@ class Repair:
     def drop(self, conversation_id: str, now: datetime) -> None:
         """A conversation is no longer kept."""
         self.doubts.end(conversation_id, None, now)
-        self.wants.satisfied(conversation_id)
+        self.wants.satisfied(conversation_id, holds=True)
 
     def set_back(self, now: datetime) -> None:
         """The clock was set back to `now`. Nothing can be known as of later than that.
@@ -112,8 +124,12 @@ class Repair:
         return self.doubts.cast(gap, self._touched(gap), now)
 
     def _touched(self, gap: Gap) -> Iterator[str]:
-        """Give the live conversations that the gap may have hidden something of."""
-        queues = gap.queues
+        """Give the live conversations that the gap may have hidden something of.
+
+        While it lasts those in its queues. Once it is over all of them: a callback may have left a
+        queue that was heard for one that was not.
+        """
+        queues = gap.queues if gap.until is None else frozenset()
         until = gap.until or gap.since
         for conversation_id, entry in self._entries.items():
             if (
@@ -128,3 +144,12 @@ class Repair:
         gap.repaired_at = now
         self.ledger.save(gap)
         self._unsaved_since = self._unsaved_since or now
+
+
+def _may_have_been_held(conversation: Conversation) -> bool:
+    """Whether anything in it was ever connected that can be held: an agent's leg, or a call."""
+    return any(
+        leg.accepted and (leg.medium is Medium.VOICE or leg.role is Role.AGENT)
+        for callback in conversation.callbacks
+        for leg in callback.legs
+    )

@@ -143,6 +143,12 @@ class Settling:
             )
         ]
 
+    def corrected(self, conversation: Conversation, callback: Callback, now: datetime) -> Event:
+        """Tell that a read has corrected the holds of a callback that has ended."""
+        effect = Instant(now, Clock.OBSERVER)
+        cast = Cast(callback)
+        return self._tell(conversation, cast, now, "reconcile", effect, reasons=["hold_corrected"])
+
     def _follow(
         self,
         conversation: Conversation,

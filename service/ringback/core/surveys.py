@@ -6,18 +6,27 @@ It never changes anything: what differs is read singly, since bulk reads lag, sh
 and leave out.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from ringback.core.derivation import Cast, current_queue, current_user, state_of
 from ringback.core.joining import Joining
-from ringback.core.legs import merge
+from ringback.core.legs import Leg, merge
 from ringback.core.lifecycle import State
 from ringback.core.records import Callback, Conversation
 from ringback.core.snapshots import Medium, Role, Sighting, Snapshot
 
-__all__ = ["WITH_AGENT", "Place", "Survey", "agrees", "begins_more", "contradicts", "outline"]
+__all__ = [
+    "WITH_AGENT",
+    "Place",
+    "Survey",
+    "agrees",
+    "begins_more",
+    "contradicts",
+    "knows_holds",
+    "outline",
+]
 
 WITH_AGENT = frozenset(
     {State.CONNECTED, State.AUTO_DIALING, State.DIALING, State.TALKING, State.HELD}
@@ -25,6 +34,8 @@ WITH_AGENT = frozenset(
 _OVER = frozenset({State.DISCONNECTED})
 _UNDIALLED = frozenset({State.CONNECTED, State.AUTO_DIALING})
 """Told apart by our own timer alone: the platform shows both alike."""
+HOLDS_DIFFER = timedelta(seconds=1)
+"""Ends of holds that differ by less are the same: frames tell them by coming."""
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -103,6 +114,22 @@ def begins_more(conversation: Conversation, picture: Snapshot) -> bool:
     return shown > known
 
 
+def knows_holds(conversation: Conversation, picture: Snapshot) -> bool:
+    """Whether every hold that a picture shows, and its end, is known, after the end as well."""
+    return all(
+        any(
+            hold.start == span.start
+            and hold.end is not None
+            and abs(hold.end - span.end) < HOLDS_DIFFER
+            for leg in _legs_of(conversation, sighting)
+            for hold in leg.holds
+        )
+        for sighting in picture.sightings
+        for span in sighting.holds or ()
+        if span.end is not None
+    )
+
+
 def contradicts(callback: Callback, place: Place) -> bool:
     """Whether a place cannot be true if what is known is."""
     if callback.state not in place.states:
@@ -117,13 +144,18 @@ def _is_news(conversation: Conversation, sighting: Sighting) -> bool:
     voice = sighting.medium is Medium.VOICE
     if (voice and sighting.inbound) or not (voice or sighting.role is Role.AGENT):
         return False
-    legs = [
+    legs = _legs_of(conversation, sighting)
+    holds = len(sighting.holds or ())
+    return not legs or holds > max(len(leg.holds) for leg in legs)
+
+
+def _legs_of(conversation: Conversation, sighting: Sighting) -> list[Leg]:
+    named = sighting.communication_id if sighting.medium is Medium.VOICE else None
+    return [
         leg
         for callback in conversation.callbacks
         for leg in callback.legs
-        if leg.participant_id == sighting.participant_id and leg.medium is sighting.medium
+        if leg.participant_id == sighting.participant_id
+        and leg.medium is sighting.medium
+        and named in (None, leg.communication_id)
     ]
-    if voice and sighting.communication_id is not None:
-        legs = [leg for leg in legs if leg.communication_id == sighting.communication_id]
-    holds = len(sighting.holds or ())
-    return not legs or holds > max(len(leg.holds) for leg in legs)

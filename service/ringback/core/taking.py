@@ -4,10 +4,10 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from ringback.core.clocks import Clock, Skews
-from ringback.core.derivation import Cast
+from ringback.core.derivation import Cast, holds_of
 from ringback.core.events import Event
 from ringback.core.joining import Joining
-from ringback.core.legs import Phase, Verdict, merge, phase_shown
+from ringback.core.legs import Phase, Verdict, learn_holds, merge, phase_shown
 from ringback.core.records import TOMBSTONE, Callback, Conversation
 from ringback.core.settling import Settling
 from ringback.core.snapshots import Medium, Sighting, Snapshot
@@ -16,6 +16,8 @@ __all__ = ["Taking"]
 
 AFTER_END = timedelta(seconds=5)
 """Activity must begin this much after a callback's end to be an anomaly: the clocks differ."""
+HOLD_SECONDS = 1.0
+"""A hold that is corrected by less is not told: frames tell ends of holds no better."""
 
 
 class Taking:
@@ -37,6 +39,7 @@ class Taking:
         """
         changed = shown = stale = False
         events: list[Event] = []
+        ended: dict[int, float] = {}
         outdated = snapshot.read_at is not None and snapshot.read_at < heard_at
         fresh = snapshot.read_at is not None and not outdated
         joining = Joining(conversation, snapshot.sightings, now)
@@ -55,6 +58,8 @@ class Taking:
             callback, leg = found
             if not callback.open:
                 events += self._after_end(conversation, callback, sighting, now)
+                ended.setdefault(callback.ordinal, holds_of(callback, now).total)
+                changed = learn_holds(leg, sighting) or changed
                 continue
             shown = True
             verdict = merge(leg, sighting, now, outdated=outdated, fresh=fresh)
@@ -66,6 +71,7 @@ class Taking:
             changed = _note(callback, sighting) or changed
         if snapshot.shows_voice:
             changed = _note_visible(conversation) or changed
+        events += self._corrections(conversation, ended, now, events)
         return changed or bool(events), shown and not stale, events
 
     def _after_end(
@@ -82,6 +88,26 @@ class Taking:
             # Customer first: the call goes on after its callback was handed off.
             return []
         return self._settling.after_end(conversation, callback, now, since)
+
+    def _corrections(
+        self,
+        conversation: Conversation,
+        before: dict[int, float],
+        now: datetime,
+        told: list[Event],
+    ) -> list[Event]:
+        """Tell of ended callbacks that have learnt of holds in a gap: no other event will.
+
+        `before` gives the seconds that each was on hold as far as was known, by its ordinal.
+        """
+        corrected = [
+            callback
+            for callback in conversation.callbacks
+            if callback.ordinal in before
+            and abs(holds_of(callback, now).total - before[callback.ordinal]) >= HOLD_SECONDS
+            and all(event.subject != callback.id_in(conversation.id) for event in told)
+        ]
+        return [self._settling.corrected(conversation, one, now) for one in corrected]
 
     def _notice(self, sighting: Sighting, now: datetime) -> None:
         """Learn the clocks' skews from instants that cannot lie in the future."""

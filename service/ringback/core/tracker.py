@@ -22,7 +22,15 @@ from ringback.core.repair import Repair
 from ringback.core.resting import Change, Resting
 from ringback.core.settling import Settling
 from ringback.core.snapshots import Medium, QueueSettings, Snapshot
-from ringback.core.surveys import Place, Survey, agrees, begins_more, contradicts, outline
+from ringback.core.surveys import (
+    Place,
+    Survey,
+    agrees,
+    begins_more,
+    contradicts,
+    knows_holds,
+    outline,
+)
 from ringback.core.taking import Taking
 from ringback.core.telling import Cause
 
@@ -105,7 +113,7 @@ class Tracker:
         how: How = "notification" if read_at is None else "read"
         confirmed = False
         if entry is None:
-            self.repair.wants.satisfied(conversation.id)
+            self.repair.first_seen(conversation, how, now)
         elif current or read_at is not None:
             # A frame that shows anything as it once was is older than what is known.
             confirmed = self._confirm(conversation, entry, read_at or now, how, now)
@@ -124,7 +132,7 @@ class Tracker:
                 )
                 over = over and not callback.open
         if over:
-            self.repair.over(conversation.id, how, now)
+            self.repair.over(conversation, how, now)
         conversation.forget_at = now + self._policy.keep_ended if over else None
         conversation.confirmed_at = now
         return self._resting.keep(conversation, entry, heard_at, now, events)
@@ -152,6 +160,8 @@ class Tracker:
             self._compare(place, None, survey.as_of or NEVER, now)
         as_of = self.repair.known_until(survey)
         pictures = survey.pictures
+        for picture in pictures:
+            self._compare_holds(picture, as_of)
         found = (self._compare(outline(each, now), each, as_of, now) for each in pictures)
         return [change for change in found if change is not None]
 
@@ -207,7 +217,18 @@ class Tracker:
         """Count a conversation that holds no callback; having read it is enough."""
         self.dropped["no_callback"] += 1
         if snapshot.read_at is not None:
-            self.repair.wants.satisfied(snapshot.conversation_id)
+            self.repair.wants.satisfied(snapshot.conversation_id, holds=True)
+
+    def _compare_holds(self, picture: Snapshot, as_of: datetime) -> None:
+        """Let a picture without a hold that is new spare the read that would ask for them."""
+        key = picture.conversation_id
+        entry, wants = self._entries.get(key), self.repair.wants
+        if (
+            entry is not None
+            and wants.may_know_holds(key, as_of)
+            and knows_holds(unpack(entry.state), picture)
+        ):
+            wants.heard(key)
 
     def _compare(
         self, place: Place, picture: Snapshot | None, as_of: datetime, now: datetime
@@ -246,7 +267,7 @@ class Tracker:
     ) -> bool:
         """Note up to when a conversation is known; whether that ends a doubt that was told."""
         key = conversation.id
-        self.repair.confirm(key, entry, as_of, how, now)
+        self.repair.confirm(conversation, entry, as_of, how, now)
         return any(one.unverified for one in conversation.callbacks) and (
             key not in self.repair.doubts
         )

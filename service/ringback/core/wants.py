@@ -1,13 +1,14 @@
 """Which conversations are best read by REST now, most urgent first.
 
-Those that are unverified, those that a survey contradicted or brought up, and those that nothing
-has confirmed for long. Reading is somebody else's business; this only says what for.
+Those that are unverified, those that a survey contradicted or brought up, those whose holds a gap
+may have hidden, and those that nothing has confirmed for long. Reading is somebody else's business;
+this only says what for.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from itertools import islice
+from itertools import chain, islice
 
 from ringback.core.doubts import Doubts
 from ringback.core.entries import Entry
@@ -25,6 +26,10 @@ STRAY = timedelta(seconds=60)
 """A callback that has left the queues that are listened to is read so often."""
 MOST_UNKNOWN = 20_000
 """Conversations that a survey brought up and nobody knew; more are found by the next one."""
+MOST_UNHEARD = 20_000
+"""Conversations whose holds are to be asked for. Beyond that some seconds on hold are missed."""
+UNHEARD_FOR = timedelta(minutes=15)
+"""How long holds are asked for in vain."""
 MOST_RANKED = 20_000
 """Wanted ones compared a call. Of more than that, a part has its turn each time."""
 ROUNDS = 2000
@@ -72,13 +77,16 @@ class Wants:
         self._contradicted: set[str] = set()
         self._unknown: dict[str, bool] = {}
         """With whether they have ended: then there is no hurry."""
+        self._unheard: dict[str, datetime] = {}
+        """With until when something may have been missed."""
         self._asked: dict[str, datetime] = {}
         self._turn: Iterator[str] = iter(())
         self._round: Iterator[str] = iter(())
 
     def __len__(self) -> int:
         """How many are wanted, those aside that are merely not confirmed lately."""
-        return len(self._doubts) + len(self._contradicted) + len(self._unknown)
+        others = len(self._contradicted) + len(self._unknown) + len(self._unheard)
+        return len(self._doubts) + others
 
     def contradicted(self, conversation_id: str) -> None:
         """A survey does not agree with what is known."""
@@ -89,14 +97,33 @@ class Wants:
         if len(self._unknown) < MOST_UNKNOWN:
             self._unknown[conversation_id] = over
 
-    def satisfied(self, conversation_id: str) -> None:
-        """A frame or a read has shown how it is."""
+    def unheard(self, conversation_id: str, until: datetime) -> None:
+        """It may have been on hold until then. Frames tell of no former hold, only reads do."""
+        if len(self._unheard) < MOST_UNHEARD:
+            self._unheard[conversation_id] = until
+
+    def may_know_holds(self, conversation_id: str, as_of: datetime) -> bool:
+        """Whether holds are asked for that what is known as of then would show."""
+        until = self._unheard.get(conversation_id)
+        return until is not None and until <= as_of
+
+    def heard(self, conversation_id: str) -> None:
+        """All its holds are known."""
+        self._unheard.pop(conversation_id, None)
+
+    def satisfied(self, conversation_id: str, *, holds: bool) -> None:
+        """Something has shown how it is; with `holds` also how it was."""
         self._contradicted.discard(conversation_id)
         self._unknown.pop(conversation_id, None)
+        if holds:
+            self.heard(conversation_id)
 
     def failed(self, conversation_id: str, now: datetime) -> None:
         """A read failed: try again, later. What is not there to be read need not be found."""
         self._unknown.pop(conversation_id, None)
+        unheard = self._unheard.get(conversation_id)
+        if unheard is not None and now - unheard > UNHEARD_FOR:
+            del self._unheard[conversation_id]
         self._asked[conversation_id] = now + AGAIN
 
     def most_urgent(self, limit: int, now: datetime) -> list[str]:
@@ -111,18 +138,22 @@ class Wants:
     def _candidates(self, now: datetime) -> Iterator[str]:
         """Give what is wanted; a part of it, in turn, when it is too much to compare."""
         if len(self) <= MOST_RANKED:
-            part = [*self._contradicted, *self._unknown, *self._doubts]
+            part = [*self._contradicted, *self._unknown, *self._doubts, *self._unheard]
         else:
             part = list(islice(self._turn, MOST_RANKED))
             if len(part) < MOST_RANKED:
-                self._turn = iter([*self._contradicted, *self._unknown, *self._doubts])
+                wanted = (self._contradicted, self._unknown, self._doubts, self._unheard)
+                self._turn = iter(list(chain.from_iterable(wanted)))
                 part += islice(self._turn, MOST_RANKED - len(part))
         return (one for one in part if self._is_wanted(one, now))
 
     def _is_wanted(self, conversation_id: str, now: datetime) -> bool:
-        """Whether it is wanted still. Of the unverified, what waits is left to surveys first."""
+        """Whether it is wanted still. What has time is left to surveys first."""
         if conversation_id in self._contradicted or conversation_id in self._unknown:
             return True
+        if conversation_id not in self._doubts:
+            unheard = self._unheard.get(conversation_id)
+            return unheard is not None and now - unheard >= SURVEYED
         ended_at = self._doubts.ended_at(conversation_id)
         return ended_at is not None and (
             now - ended_at >= SURVEYED

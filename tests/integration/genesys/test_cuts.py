@@ -6,7 +6,6 @@ The gate makes thirty; `RINGBACK_CUTS=200` as many as are asked for.
 import asyncio
 import os
 import random
-from contextlib import suppress
 from datetime import datetime
 
 from ringback.core.gaps import Gap
@@ -67,17 +66,6 @@ class Saboteur:
         return f"{kind} of {'all' if victim is None else 'one'} for {length:.1f} s"
 
 
-async def until_true(found: Following) -> None:
-    """Wait, as long as a repair may take, for what no gap of its own queue has touched.
-
-    A callback that moved from a queue that was heard to one that was not is in no doubt: that it
-    has gone is found by the surveys that follow the gap.
-    """
-    with suppress(TimeoutError):
-        await found.until(lambda: not found.wrong(), REPAIRED_WITHIN)
-    await asyncio.sleep(ODD_INSTANT)
-
-
 async def repaired(found: Following, began: datetime) -> list[Gap]:
     """Wait until all is heard and nothing is in doubt; give the gaps that began since."""
     ledger, doubts = found.tracker.repair.ledger, found.tracker.repair.doubts
@@ -106,7 +94,7 @@ async def cut_many() -> None:
             assert gaps, f"{struck} is not in the ledger"
             assert min(gap.since for gap in gaps) <= began, struck
             assert all(gap.repaired_at is not None for gap in gaps), struck
-            await until_true(found)
+            await asyncio.sleep(ODD_INSTANT)
             assert found.wrong() == [], struck
         told = await found.events("source.gap_closed")
         assert len(told) == len(found.tracker.repair.ledger.gaps)

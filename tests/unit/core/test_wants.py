@@ -163,7 +163,7 @@ def test_all_of_very_many_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> No
         found += read
         assert len(found) == len(set(found))
         for one in read:
-            follower.tracker.repair.wants.satisfied(one)
+            follower.tracker.repair.wants.satisfied(one, holds=True)
             follower.tracker.repair.doubts.confirm(one, at(46), "read", at(46))
     assert len(found) == 37
 
@@ -174,7 +174,7 @@ def test_nothing_is_remembered_of_reads_long_ago() -> None:
     follower.hears(21)
     follower.wanted(22)
     for name, seen in SCENES.items():
-        follower.observe(23, snapshot(*seen, conversation=name))
+        follower.observe(23, snapshot(*seen, conversation=name, read_at=23))
     follower.wanted(100)
     assert follower.tracker.repair.wants._asked == {}
 
