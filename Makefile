@@ -1,4 +1,4 @@
-# Everything that is done with this checkout. Needs Python 3.11 or newer, make, and a package registry.
+# Everything that is done with this checkout. Needs Python 3.11 or newer, make, and the package registries of PyPI and npm.
 # Set-up is part of every target: what is missing is installed into .venv, once, from the lock files.
 
 SHELL := /bin/bash
@@ -19,7 +19,8 @@ INSTALL := $(ISOLATED) pip install --quiet --disable-pip-version-check --no-inpu
 LOCKED := $(INSTALL) --require-hashes
 RESOLVE := uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
-SOURCES := $(shell find service -not -path '*/.*' -not -path '*/__pycache__*') pyproject.toml README.md LICENSE
+SOURCES := $(shell find service -not -path '*/.*' -not -path '*/__pycache__*') pyproject.toml README.md LICENSE \
+	hatch_build.py package.json package-lock.json
 
 .PHONY: help
 help: ## Say what there is
@@ -70,26 +71,31 @@ generated: $(VENV)/.ringback ## Write anew the files that are generated from the
 lock: ## Resolve the lock files anew (needs uv)
 	$(RESOLVE) --output-file requirements.lock pyproject.toml
 	$(RESOLVE) --output-file requirements-build.lock --group build --constraints requirements.lock
+	$(RESOLVE) --output-file requirements-node.lock --group node
 	$(RESOLVE) --output-file requirements-dev.lock --group dev --constraints requirements.lock \
 		--constraints requirements-build.lock
 
 .PHONY: clean
 clean: ## Remove all that the other targets made
+	rm -rf service/ringback/web/dashboard/assets/vendor
 	rm -rf $(VENV) .build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find service tests -name '__pycache__' -prune -exec rm -rf {} +
 
 # Each stamp stands for one step of the set-up, and is older than what that step was made from
 # whenever it has to be done again.
 
-$(VENV)/.base: requirements.lock requirements-build.lock
+$(VENV)/.base: requirements.lock requirements-build.lock requirements-node.lock
 	@[[ -n "$(PYTHON)" ]] || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/its/path" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(LOCKED) -r requirements.lock -r requirements-build.lock
+	@# The dashboard's modules come by npm.
+	command -v npm >/dev/null || $(LOCKED) -r requirements-node.lock
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.base
+$(VENV)/.dev: requirements-dev.lock package-lock.json hatch_build.py $(VENV)/.base
 	$(LOCKED) -r requirements-dev.lock
+	$(BIN)/python -I hatch_build.py $(VENV)/share/axe-core
 	@touch $@
 
 $(VENV)/.ringback: $(SOURCES) $(VENV)/.base

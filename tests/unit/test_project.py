@@ -1,6 +1,7 @@
 """The project around the code: locks, the wheel, the changelog, and what tests may not do."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = {
     "requirements.lock": PROJECT["project"]["dependencies"],
     "requirements-build.lock": PROJECT["dependency-groups"]["build"],
+    "requirements-node.lock": PROJECT["dependency-groups"]["node"],
     "requirements-dev.lock": PROJECT["dependency-groups"]["dev"],
 }
 
@@ -54,7 +56,17 @@ def test_locks_agree_where_they_overlap() -> None:
 def test_every_dependency_has_its_reason() -> None:
     text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     named = {normal(name) for name in re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)}
-    assert named == {normal(each) for needed in LOCKS.values() for each in needed}
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    from_npm = {*package["dependencies"], *package["devDependencies"]}
+    assert named == {normal(each) for needed in LOCKS.values() for each in needed} | from_npm
+
+
+def test_the_lock_of_npm_has_a_hash_of_each_and_names_no_host() -> None:
+    text = (ROOT / "package-lock.json").read_text(encoding="utf-8")
+    packages = {name: each for name, each in json.loads(text)["packages"].items() if name}
+    assert all(each["integrity"].startswith("sha512-") for each in packages.values())
+    assert all(each["license"] for each in packages.values())
+    assert '"resolved"' not in text
 
 
 def shipped(folder: Path) -> set[str]:

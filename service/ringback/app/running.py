@@ -35,6 +35,7 @@ from ringback.sources.genesys.source import GenesysSource
 from ringback.vitals.daemon import Vitals
 from ringback.vitals.genesys import measures_of
 from ringback.web.app import create_app
+from ringback.web.dashboard.pages import pages
 from ringback.web.metrics import Measure, Metrics
 from ringback.web.server import WebServer
 from ringback.wire.cloudevents import Encoder
@@ -93,7 +94,7 @@ async def run(settings: Settings, out: TextIO) -> None:
         vitals = Vitals(daemon, pipeline, source, partial(_measures, source))
         metrics = Metrics(vitals.measures, __version__)
         web = WebServer(
-            create_app(vitals, metrics.expose),
+            create_app(vitals, metrics.expose, handlers=pages()),
             host=settings.web.host,
             port=settings.web.port,
             drain=settings.shutdown.close_seconds,

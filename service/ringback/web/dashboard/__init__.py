@@ -1,0 +1,1 @@
+"""The page for supervisors: plain ES modules, served as they lie here."""

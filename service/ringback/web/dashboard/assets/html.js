@@ -1,0 +1,32 @@
+// Preact with htm as its syntax: one place that knows both.
+import { Component, Fragment, h, render } from "./vendor/preact.js";
+import htm from "./vendor/htm.js";
+
+export { Component, Fragment, render };
+export {
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useReducer,
+  useRef,
+  useState,
+} from "./vendor/hooks.js";
+
+export const html = htm.bind(h);
+
+// A component that is rendered anew only when one of its properties is another value.
+export function steady(render) {
+  return class extends Component {
+    shouldComponentUpdate(next) {
+      const keys = Object.keys(next);
+      return (
+        keys.length !== Object.keys(this.props).length ||
+        keys.some((key) => next[key] !== this.props[key])
+      );
+    }
+
+    render() {
+      return render(this.props);
+    }
+  };
+}

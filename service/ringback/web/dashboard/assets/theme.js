@@ -1,0 +1,42 @@
+// Dark or light: as the system has it, until somebody chooses.
+const KEY = "ringback-theme";
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const listeners = new Set();
+
+export const theme = () => kept() ?? (dark.matches ? "dark" : "light");
+
+export function startTheme() {
+  show();
+  dark.addEventListener("change", show);
+}
+
+export function switchTheme() {
+  try {
+    localStorage.setItem(KEY, theme() === "dark" ? "light" : "dark");
+  } catch {
+    // Storage may be forbidden: then the system decides.
+  }
+  show();
+}
+
+export function onTheme(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+// A colour of the page, for what draws on a canvas.
+export const colour = (name) =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+function show() {
+  document.documentElement.dataset.theme = theme();
+  for (const listener of listeners) listener();
+}
+
+function kept() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}

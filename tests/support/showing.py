@@ -1,0 +1,149 @@
+"""Serves the page with a made-up centre behind the API and the feed, as the contract has them."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.response import Stream
+
+from ringback.core.events import rfc3339
+from ringback.web.app import create_app
+from ringback.web.dashboard.pages import pages
+from ringback.web.health import Check
+from ringback.web.metrics import Metrics
+from ringback.web.server import WebServer
+from support.board import QUEUES, Centre, instant
+
+__all__ = ["life", "showing"]
+
+
+def handlers(centre: Centre) -> list[Any]:
+    """Give the API."""
+
+    def answer(body: dict[str, Any]) -> Response[Any]:
+        if centre.failing is not None:
+            problem = {"title": "Service Unavailable", "detail": "The board is loading."}
+            return Response(problem, status_code=centre.failing)
+        return Response({"position": centre.position, "now": instant()} | body)
+
+    @get("/api/v1/session")
+    async def session() -> Response[Any]:
+        return answer({"name": "local", "role": centre.role, "org": "acme", "queues": QUEUES})
+
+    @get("/api/v1/callbacks")
+    async def callbacks(request: Request[Any, Any, Any]) -> Response[Any]:
+        limit = int(request.query_params.get("limit", 100))
+        cursor = request.query_params.get("cursor", "")
+        wanted = sorted(each for each in centre.rows if each > cursor)
+        shown = [centre.rows[each] for each in wanted[:limit]]
+        following = {"next": wanted[limit - 1]} if len(wanted) > limit else {}
+        return answer({"total": len(centre.rows), "callbacks": shown} | following)
+
+    @get("/api/v1/callbacks/{callback:str}")
+    async def one(request: Request[Any, Any, Any]) -> Response[Any]:
+        row = centre.rows.get(request.path_params["callback"])
+        if row is None:
+            return Response({"title": "Not Found"}, status_code=404)
+        return answer(life(row))
+
+    return [session, callbacks, one, *_others(centre, answer)]
+
+
+def _others(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -> list[Any]:
+    @get("/api/v1/alerts")
+    async def alerts() -> Response[Any]:
+        return answer({"alerts": list(centre.alerts.values())})
+
+    @post("/api/v1/alerts/acknowledge")
+    async def acknowledge(data: dict[str, str]) -> Response[Any]:
+        alert = centre.alerts[data["alertId"]]
+        centre.acknowledged.append(data["alertId"])
+        alert["acknowledged"] = {"by": "local", "time": instant()}
+        await centre.tell("ringback.alert.acknowledged.v1", alert | {"by": "local"})
+        return answer({})
+
+    @get("/api/v1/sources")
+    async def sources() -> Response[Any]:
+        return answer({"sources": centre.sources})
+
+    @get("/api/v1/summary")
+    async def summary() -> Response[Any]:
+        return answer({"total": len(centre.rows), "scheduled": {"late": 1, "serviceLevel": 0.94}})
+
+    @get("/api/v1/trends")
+    async def trends() -> Response[Any]:
+        return answer(_trends(centre.random))
+
+    @get("/api/v1/events")
+    async def events(request: Request[Any, Any, Any]) -> Stream:
+        after = int(request.query_params.get("after", centre.position))
+        return Stream(centre.follow(after), media_type="text/event-stream")
+
+    return [alerts, acknowledge, sources, summary, trends, events]
+
+
+def life(row: dict[str, Any]) -> dict[str, Any]:
+    """Give one callback with a past of four states."""
+    since = datetime.fromisoformat(row["since"])
+    past = [("scheduled", 900), ("waiting", 300), ("alerting", 40), ("connected", 25)]
+    states = []
+    begin = since - timedelta(seconds=sum(seconds for _, seconds in past))
+    for state, seconds in past:
+        end = begin + timedelta(seconds=seconds)
+        told = {"state": state, "from": rfc3339(begin), "until": rfc3339(end), "seconds": seconds}
+        states.append(told | {"clock": "cloud", "cause": "notification"})
+        begin = end
+    states.append({"state": row["state"], "from": row["since"], "clock": "cloud", "cause": "timer"})
+    return {
+        "callback": row,
+        "firstSeen": states[0]["from"],
+        "states": states,
+        "complete": True,
+        "legs": [],
+        "offers": [{"from": states[2]["from"], "until": states[2]["until"], "result": "accepted"}],
+        "holds": {"total": 0, "longest": 0},
+        "deadlines": [],
+        "gaps": [],
+        "alerts": [],
+        "events": [],
+        "link": "https://apps.example.com/directory/#/engage/admin/interactions/1",
+    }
+
+
+@asynccontextmanager
+async def showing(centre: Centre, port: int = 0) -> AsyncIterator[str]:
+    """Serve the page and a centre on a real port; give the address."""
+
+    class Well:
+        def checks(self) -> list[Check]:
+            return []
+
+    app = create_app(Well(), Metrics(list, "0").expose, handlers=[*pages(), *handlers(centre)])
+    server = WebServer(app, host="127.0.0.1", port=port, drain=1)
+    address = f"http://127.0.0.1:{server.bind()}"
+    task = asyncio.create_task(server.run())
+    try:
+        yield address
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _trends(chance: random.Random) -> dict[str, Any]:
+    waiting = [20]
+    for _ in range(239):
+        waiting.append(max(0, waiting[-1] + chance.randint(-2, 2)))
+    return {
+        "stepSeconds": 60,
+        "from": instant(-240 * 60),
+        "waiting": waiting,
+        "oldestSeconds": [each * 13 for each in waiting],
+        "offers": [chance.randint(0, 9) for _ in waiting],
+        "missed": [int(chance.random() > 0.97) for _ in waiting],
+        "ended": [chance.randint(0, 9) for _ in waiting],
+    }
