@@ -46,6 +46,8 @@ class Centre:
         """The status of every answer of the API, while that is set."""
         self.acknowledged: list[str] = []
         self.readers = 0
+        self.open = True
+        """Whether the feed goes on."""
         self.random = random.Random(seed)
         self._news = asyncio.Condition()
         for number in range(count):
@@ -162,7 +164,7 @@ class Centre:
                 yield _message("reset", {"position": self.position, "reason": "it is gone"})
                 return
             beat = 0.0
-            while True:
+            while self.open:
                 news = [(at, event) for at, event in self.journal if at > after]
                 if news:
                     yield b"".join(_message(None, event, at) for at, event in news)

@@ -59,7 +59,8 @@ def _others(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -
         return answer({"alerts": list(centre.alerts.values())})
 
     @post("/api/v1/alerts/acknowledge")
-    async def acknowledge(data: dict[str, str]) -> Response[Any]:
+    async def acknowledge(request: Request[Any, Any, Any]) -> Response[Any]:
+        data = await request.json()
         alert = centre.alerts[data["alertId"]]
         centre.acknowledged.append(data["alertId"])
         alert["acknowledged"] = {"by": "local", "time": instant()}
@@ -89,7 +90,8 @@ def _others(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -
 def life(row: dict[str, Any]) -> dict[str, Any]:
     """Give one callback with a past of four states."""
     since = datetime.fromisoformat(row["since"])
-    past = [("scheduled", 900), ("waiting", 300), ("alerting", 40), ("connected", 25)]
+    past = [("scheduled", 200), ("waiting", 300), ("alerting", 40), ("connected", 25)]
+    past = [each for each in past if each[0] != row["state"]]
     states = []
     begin = since - timedelta(seconds=sum(seconds for _, seconds in past))
     for state, seconds in past:
@@ -104,7 +106,7 @@ def life(row: dict[str, Any]) -> dict[str, Any]:
         "states": states,
         "complete": True,
         "legs": [],
-        "offers": [{"from": states[2]["from"], "until": states[2]["until"], "result": "accepted"}],
+        "offers": [],
         "holds": {"total": 0, "longest": 0},
         "deadlines": [],
         "gaps": [],
@@ -126,9 +128,12 @@ async def showing(centre: Centre, port: int = 0) -> AsyncIterator[str]:
     server = WebServer(app, host="127.0.0.1", port=port, drain=1)
     address = f"http://127.0.0.1:{server.bind()}"
     task = asyncio.create_task(server.run())
+    centre.open = True
     try:
         yield address
     finally:
+        centre.open = False
+        await centre.wake()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

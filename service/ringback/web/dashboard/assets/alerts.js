@@ -55,10 +55,9 @@ function Alert({ alert, may, can, queueName, onOpen }) {
     <button class="alert-open" onClick=${() => onOpen(alert.callbackId)}>
       <span class="alert-rule">
         <${Icon} name=${alert.acknowledged ? "check" : "alert"} /> ${ruleLabel(alert.rule)}
-        <${Age} class="alert-age" since=${alert.since} />
       </span>
       <span class="alert-where">
-        ${where.filter(Boolean).join(" · ")} · <span class="id">${short(alert.callbackId)}</span>
+        <${Age} class="alert-age" since=${alert.since} /> · ${where.filter(Boolean).join(" · ")} · <span class="id">${short(alert.callbackId)}</span>
       </span>
     </button>
     ${alert.acknowledged

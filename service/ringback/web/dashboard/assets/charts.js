@@ -5,9 +5,10 @@ import { colour, onTheme } from "./theme.js";
 import { duration } from "./words.js";
 
 const whole = (value) => value.toLocaleString("en");
+const TIMES = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000, 86400];
 const CHARTS = [
   { key: "waiting", label: "Waiting", ink: "waiting", write: whole },
-  { key: "oldestSeconds", label: "Longest wait", ink: "held", write: (value) => duration(value * 1000) },
+  { key: "oldestSeconds", label: "Longest wait", ink: "held", write: (value) => duration(value * 1000), steps: TIMES },
   { key: "offers", label: "Offers a minute", ink: "alerting", write: whole, bars: true },
   { key: "missed", label: "Missed auto-dials", ink: "alert", write: whole, bars: true },
 ];
@@ -87,7 +88,7 @@ function options(chart, width, height) {
     scales: { y: { range: (_, low, high) => [0, Math.max(high, chart.key === "oldestSeconds" ? 60 : 4)] } },
     axes: [
       { ...axis, size: 18, space: 60, grid: { show: false }, values: (_, ticks) => ticks.map(clockTime) },
-      { ...axis, size: 38, space: 22, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? chart.write(tick) : "")) },
+      { ...axis, size: 38, space: 16, incrs: chart.steps ?? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? chart.write(tick) : "")) },
     ],
     series: [
       {},

@@ -15,14 +15,14 @@ export function Drawer({ id, row, link, queueName, onClose }) {
   const { life, problem } = useLife(id, row, link);
   const heading = useRef(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), [id]);
-  return html`<aside class="drawer" role="dialog" aria-modal="false" aria-labelledby="drawer-name">
+  return html`<section class="drawer" role="dialog" aria-modal="false" aria-labelledby="drawer-name">
     <header class="drawer-head">
       <h2 id="drawer-name" tabindex="-1" ref=${heading}>Callback <span class="id">${short(id)}</span></h2>
       <button class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
     </header>
     ${problem && html`<p class="drawer-problem" role="alert">${problem}</p>`}
     ${life ? html`<${Life} life=${life} link=${link} queueName=${queueName} />` : !problem && html`<${Loading} />`}
-  </aside>`;
+  </section>`;
 }
 
 // Read anew when the callback has moved on, at most once a second.

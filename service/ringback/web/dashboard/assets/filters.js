@@ -7,7 +7,7 @@ export function Filters({ view, query, queueName }) {
   const now = query.now;
   const queues = named([...new Set([...view.queues, ...now.queue])], queueName);
   const agents = named([...new Set([...view.agents, ...now.agent])], short);
-  const rules = [["any", "Any alert"], ...Object.keys(RULES).map((rule) => [rule, ruleLabel(rule)])];
+  const rules = [["any", "With any alert"], ...Object.keys(RULES).map((rule) => [rule, ruleLabel(rule)])];
   const shown = view.list.length;
   return html`<form class="filters" role="search" aria-label="Filter callbacks" onSubmit=${(event) => event.preventDefault()}>
     <label class="search">
@@ -18,7 +18,7 @@ export function Filters({ view, query, queueName }) {
     </label>
     <${Choice} label="Queue" all="All queues" options=${queues} chosen=${now.queue} onChoose=${(queue) => query.set({ queue })} />
     <${Choice} label="Agent" all="All agents" options=${agents} chosen=${now.agent} onChoose=${(agent) => query.set({ agent })} />
-    <${Choice} label="Alerts" all="With and without alerts" options=${rules} chosen=${now.alert} onChoose=${(alert) => query.set({ alert })} />
+    <${Choice} label="Alerts" all="All, alert or not" options=${rules} chosen=${now.alert} onChoose=${(alert) => query.set({ alert })} />
     <label class="check">
       <input type="checkbox" checked=${now.unverified} onChange=${(event) => query.set({ unverified: event.target.checked })} />
       Unverified

@@ -10,7 +10,7 @@ export const STATES = {
   dialing: { label: "Dialling", shape: "M3 13L13 3M7 3h6v6" },
   talking: { label: "Talking", shape: "M2.5 3h11v7.5H8L5 13.5v-3H2.5z" },
   held: { label: "On hold", shape: "M5.5 3v10M10.5 3v10" },
-  after_call_work: { label: "After-call work", shape: "M3.5 12.5l.6-2.6L10.6 3.4l2 2L6.1 11.9z" },
+  after_call_work: { label: "After call", shape: "M3.5 12.5l.6-2.6L10.6 3.4l2 2L6.1 11.9z" },
 };
 
 export const RULES = {
