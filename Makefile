@@ -62,6 +62,10 @@ blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, 
 	RINGBACK_RENEWALS=1000 RINGBACK_CUTS=200 RINGBACK_DAY=24 \
 		$(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/genesys $(ARGS)
 
+.PHONY: page
+page: $(VENV)/.ringback $(VENV)/.dev ## Leave the dashboard open for an hour of traffic, scaled (about 3 minutes)
+	RINGBACK_PAGE_CHANGES=36000 $(ISOLATED) pytest -o faulthandler_timeout=0 tests/browser/test_load.py $(ARGS)
+
 .PHONY: generated
 generated: $(VENV)/.ringback ## Write anew the files that are generated from the code
 	$(ISOLATED) ringback.settings > config/ringback.toml

@@ -91,6 +91,10 @@ class Centre:
         await self.tell("ringback.alert.firing.v1", alert)
         return str(alert["alertId"])
 
+    async def resolve(self, alert: str) -> None:
+        """End an alert."""
+        await self.tell("ringback.alert.resolved.v1", self.alerts.pop(alert) | {"reason": "moved"})
+
     async def blind(self, since: str | None = None) -> None:
         """Have the source hear nothing, or hear again."""
         hears: dict[str, Any] = {"hears": since is None}
@@ -165,7 +169,7 @@ class Centre:
                 return
             beat = 0.0
             while self.open:
-                news = [(at, event) for at, event in self.journal if at > after]
+                news = self.journal[after - self.first :]
                 if news:
                     yield b"".join(_message(None, event, at) for at, event in news)
                     after = news[-1][0]

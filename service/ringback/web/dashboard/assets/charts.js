@@ -81,11 +81,11 @@ function options(chart, width, height) {
   return {
     width,
     height,
-    padding: [6, 8, 0, 0],
+    padding: [6, 16, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     select: { show: false },
-    scales: { y: { range: (_, low, high) => [0, Math.max(high, chart.key === "oldestSeconds" ? 60 : 4)] } },
+    scales: { y: { range: (_, low, high) => [0, Math.max(high, chart.key === "oldestSeconds" ? 60 : 2)] } },
     axes: [
       { ...axis, size: 18, space: 60, grid: { show: false }, values: (_, ticks) => ticks.map(clockTime) },
       { ...axis, size: 38, space: 16, incrs: chart.steps ?? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? chart.write(tick) : "")) },

@@ -1,6 +1,7 @@
 // One callback's life to scale: a lane of states, one of holds, one of offers, and marks for
 // deadlines, alerts and gaps. A table beside it says the same in words.
 import { html } from "./html.js";
+import { Icon } from "./icons.js";
 import { clock } from "./clock.js";
 import { atSecond, duration, stateLabel, worded } from "./words.js";
 
@@ -18,7 +19,7 @@ export function Timeline({ life, now }) {
     return html`<rect ...${attributes} x=${left} y=${top} height=${high} rx="2"
       width=${Math.max(2, x(until) - left)}><title>${label}</title></rect>`;
   };
-  const marks = [...life.deadlines.filter((each) => within(each.at, span))];
+  const marks = life.deadlines.filter((each) => within(each.at, span));
   return html`<svg class="timeline" viewBox=${`0 0 ${WIDE} ${HIGH}`} preserveAspectRatio="none"
     role="img" aria-label=${`Timeline from ${atSecond(span.from)} to ${atSecond(span.until)}; the table below has every state`}>
     ${life.gaps.filter((gap) => instant(gap.until, now) >= span.from).map((gap) => html`<rect
@@ -38,9 +39,45 @@ export function Timeline({ life, now }) {
     <path class="axis" d=${`M0 ${BASE}H${WIDE}`} />
     ${ticksOf(span).map((tick) => html`<path class="axis" d=${`M${x(tick)} ${BASE}v5`} />`)}
   </svg>
+  <div class="timeline-names" aria-hidden="true">
+    ${life.states.map((each) => nameOf(each, x(each.from), x(each.until)))}
+  </div>
   <div class="timeline-times" aria-hidden="true">
     ${ticksOf(span).map((tick) => html`<span style=${{ left: `${x(tick) / (WIDE / 100)}%` }}>${span.until - span.from < 600_000 ? atSecond(tick) : atSecond(tick).slice(0, 5)}</span>`)}
-  </div>`;
+  </div>
+  <${Legend} life=${life} marks=${marks} />`;
+}
+
+// Within the bar, where there is room for the name or at least for the sign.
+function nameOf({ state }, left, right) {
+  const wide = right - Math.max(0, left);
+  if (wide < 45) return null;
+  return html`<span style=${{ left: `${Math.max(0, left) / 10}%`, width: `${wide / 10}%` }}>
+    <${Icon} name=${state} size=${13} /> ${wide > 150 && stateLabel(state)}
+  </span>`;
+}
+
+const SIGNS = {
+  hold: "On hold",
+  offer: "Offer",
+  deadline: "Deadline",
+  alert: "Alert",
+  gap: "Nothing heard",
+};
+
+function Legend({ life, marks }) {
+  const there = {
+    hold: holdsOf(life).length,
+    offer: life.offers.some((each) => each.from),
+    deadline: marks.length,
+    alert: life.alerts.length,
+    gap: life.gaps.length,
+  };
+  return html`<ul class="legend">
+    ${Object.keys(SIGNS)
+      .filter((sign) => there[sign])
+      .map((sign) => html`<li key=${sign}><i data-sign=${sign}></i>${SIGNS[sign]}</li>`)}
+  </ul>`;
 }
 
 // A callback may have been scheduled weeks ago: then what came after its release is what is drawn,
