@@ -88,12 +88,17 @@ def _others(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -
 
 
 def life(row: dict[str, Any]) -> dict[str, Any]:
-    """Give one callback with a past of four states."""
+    """Give one callback with a past of some states, and everything that there can be beside."""
     since = datetime.fromisoformat(row["since"])
-    past = [("scheduled", 200), ("waiting", 300), ("alerting", 40), ("connected", 25)]
+    past = [("scheduled", 200), ("waiting", 300), ("alerting", 40), ("connected", 45)]
     past = [each for each in past if each[0] != row["state"]]
-    states = []
     begin = since - timedelta(seconds=sum(seconds for _, seconds in past))
+    first = begin
+
+    def at(seconds: float) -> str:
+        return rfc3339(first + timedelta(seconds=seconds))
+
+    states: list[dict[str, Any]] = []
     for state, seconds in past:
         end = begin + timedelta(seconds=seconds)
         told = {"state": state, "from": rfc3339(begin), "until": rfc3339(end), "seconds": seconds}
@@ -105,13 +110,47 @@ def life(row: dict[str, Any]) -> dict[str, Any]:
         "firstSeen": states[0]["from"],
         "states": states,
         "complete": True,
-        "legs": [],
-        "offers": [],
-        "holds": {"total": 0, "longest": 0},
-        "deadlines": [],
-        "gaps": [],
-        "alerts": [],
-        "events": [],
+        "legs": [
+            {
+                "participantId": "participant-1",
+                "medium": "callback",
+                "role": "agent",
+                "phase": "connected",
+                "userId": "agent-001",
+                "connectedTime": at(540),
+                "holds": [{"from": at(550), "until": at(575), "seconds": 25}],
+            }
+        ],
+        "offers": [
+            {"userId": "agent-002", "from": at(440), "until": at(460), "result": "no_answer"},
+            {"userId": "agent-001", "from": at(500), "until": at(540), "result": "accepted"},
+        ],
+        "holds": {"total": 25, "longest": 25},
+        "deadlines": [
+            {"kind": "scheduled", "at": at(200), "clock": "provider", "state": "passed"},
+            {"kind": "auto_dial", "at": at(600), "clock": "cloud", "state": "passed"},
+        ],
+        "gaps": [
+            {"id": "gap-1", "source": "main", "from": at(350), "until": at(380), "cause": "cut"}
+        ],
+        "alerts": [
+            {
+                "alertId": f"{row['callbackId']}/auto_dial_missed/1",
+                "rule": "auto_dial_missed",
+                "summary": "The automatic call was due and never came.",
+                "since": at(615),
+            }
+        ],
+        "events": [
+            {
+                "position": 7,
+                "id": f"{row['callbackId']}/1",
+                "type": f"ringback.callback.{row['state']}.v1",
+                "time": row["since"],
+                "cause": "timer",
+                "reasons": ["auto_dial_armed"],
+            }
+        ],
         "link": "https://apps.example.com/directory/#/engage/admin/interactions/1",
     }
 

@@ -9,8 +9,7 @@ import { ruleLabel, short, stateLabel } from "./words.js";
 export function Alerts({ store, link, queueName, onOpen }) {
   const all = [...store.alerts.values()].sort(
     (one, other) =>
-      Boolean(one.acknowledged) - Boolean(other.acknowledged) ||
-      (one.since < other.since ? -1 : 1),
+      Boolean(one.acknowledged) - Boolean(other.acknowledged) || (one.since < other.since ? -1 : 1),
   );
   const firing = all.filter((alert) => !alert.acknowledged).length;
   return html`<section class="panel alerts" aria-labelledby="alerts-name">
@@ -19,9 +18,10 @@ export function Alerts({ store, link, queueName, onOpen }) {
       <span class="badge" data-kind=${firing ? "alert" : "none"} data-testid="firing">${firing}</span>
       ${all.length > firing && html`<span class="soft">${all.length - firing} acknowledged</span>`}
     </h2>
-    ${all.length === 0
-      ? html`<p class="empty-note"><${Icon} name="check" /> No callback is stuck.</p>`
-      : html`<ul class="alert-list" tabindex="0" aria-label="Alerts">
+    ${
+      all.length === 0
+        ? html`<p class="empty-note"><${Icon} name="check" /> No callback is stuck.</p>`
+        : html`<ul class="alert-list" tabindex="0" aria-label="Alerts">
           ${all.map(
             (alert) => html`<${Alert}
               key=${alert.alertId}
@@ -32,7 +32,8 @@ export function Alerts({ store, link, queueName, onOpen }) {
               onOpen=${onOpen}
             />`,
           )}
-        </ul>`}
+        </ul>`
+    }
   </section>`;
 }
 
@@ -60,12 +61,14 @@ function Alert({ alert, may, can, queueName, onOpen }) {
         <${Age} class="alert-age" since=${alert.since} /> · ${where.filter(Boolean).join(" · ")} · <span class="id">${short(alert.callbackId)}</span>
       </span>
     </button>
-    ${alert.acknowledged
-      ? html`<span class="alert-by">seen by ${alert.acknowledged.by}</span>`
-      : may &&
-        html`<button class="alert-take" disabled=${busy || !can} onClick=${acknowledge}>
+    ${
+      alert.acknowledged
+        ? html`<span class="alert-by">seen by ${alert.acknowledged.by}</span>`
+        : may &&
+          html`<button class="alert-take" disabled=${busy || !can} onClick=${acknowledge}>
           Acknowledge<span class="unseen"> ${ruleLabel(alert.rule)} ${short(alert.callbackId)}</span>
-        </button>`}
+        </button>`
+    }
     ${problem && html`<p class="alert-problem" role="alert">Not acknowledged: ${problem}</p>`}
   </li>`;
 }

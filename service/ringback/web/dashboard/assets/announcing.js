@@ -17,7 +17,8 @@ export function announce(words) {
 function say() {
   const words = waiting;
   waiting = [];
-  if (region) region.textContent = words.length > 3 ? `${words.length} new alerts` : words.join(". ");
+  if (region)
+    region.textContent = words.length > 3 ? `${words.length} new alerts` : words.join(". ");
   timer = setTimeout(() => {
     timer = null;
     if (waiting.length) say();

@@ -15,16 +15,30 @@ export function Bar({ link, store, query, onHelp }) {
     ${link.session.org && html`<span class="org">${link.session.org}</span>`}
     <${Freshness} link=${link} sources=${store.sources} />
     <span class="bar-space"></span>
-    ${service?.serviceLevel !== undefined &&
-    html`<span class="service" title=${`Of the scheduled callbacks of the last ${service.hours} h, those released no later than 2 minutes after their time`}>
-      On time <b>${Math.round(service.serviceLevel * 100)} %</b>
-      ${service.late > 0 && html` · <b>${service.late}</b> late`}
-    </span>`}
+    ${
+      service?.serviceLevel !== undefined &&
+      html`<span
+        class="service"
+        title=${`Of the scheduled callbacks of the last ${service.hours} h, those released no later than 2 minutes after their time`}
+      >
+        On time <b>${Math.round(service.serviceLevel * 100)} %</b>
+        ${service.late > 0 && html` · <b>${service.late}</b> late`}
+      </span>`
+    }
     <${Ticking} class="clock" text=${(now) => atSecond(now)} title="The server's clock" />
-    <button class="icon-button" aria-label="Wallboard" aria-pressed=${wall} title="Wallboard (w)"
-      onClick=${() => query.set({ view: wall ? "list" : "wall" }, { step: true })}><${Icon} name="wall" /></button>
+    <button
+      class="icon-button"
+      aria-label="Wallboard"
+      aria-pressed=${wall}
+      title="Wallboard (w)"
+      onClick=${() => query.set({ view: wall ? "list" : "wall" }, { step: true })}
+    >
+      <${Icon} name="wall" />
+    </button>
     <${ThemeSwitch} />
-    <button class="icon-button" aria-label="Keyboard help" title="Keyboard (?)" onClick=${onHelp}><${Icon} name="help" /></button>
+    <button class="icon-button" aria-label="Keyboard help" title="Keyboard (?)" onClick=${onHelp}>
+      <${Icon} name="help" />
+    </button>
   </header>`;
 }
 
@@ -32,7 +46,12 @@ function ThemeSwitch() {
   const [, again] = useReducer((number) => number + 1, 0);
   useEffect(() => onTheme(again), []);
   const other = theme() === "dark" ? "light" : "dark";
-  return html`<button class="icon-button" aria-label=${`Switch to ${other}`} title=${`Switch to ${other}`} onClick=${switchTheme}>
+  return html`<button
+    class="icon-button"
+    aria-label=${`Switch to ${other}`}
+    title=${`Switch to ${other}`}
+    onClick=${switchTheme}
+  >
     <${Icon} name=${other === "dark" ? "moon" : "sun"} />
   </button>`;
 }

@@ -8,7 +8,13 @@ const whole = (value) => value.toLocaleString("en");
 const TIMES = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000, 86400];
 const CHARTS = [
   { key: "waiting", label: "Waiting", ink: "waiting", write: whole },
-  { key: "oldestSeconds", label: "Longest wait", ink: "held", write: (value) => duration(value * 1000), steps: TIMES },
+  {
+    key: "oldestSeconds",
+    label: "Longest wait",
+    ink: "held",
+    write: (value) => duration(value * 1000),
+    steps: TIMES,
+  },
   { key: "offers", label: "Offers a minute", ink: "alerting", write: whole, bars: true },
   { key: "missed", label: "Missed auto-dials", ink: "alert", write: whole, bars: true },
 ];
@@ -24,7 +30,10 @@ function Chart({ chart, trends }) {
   const last = values?.at(-1);
   const highest = values?.length ? Math.max(...values.map((value) => value ?? 0)) : null;
   const figures = highest === null ? "no data yet" : `highest ${chart.write(highest)}`;
-  return html`<figure class="chart" aria-label=${`${chart.label}: now ${last ?? "not known"}, ${figures}`}>
+  return html`<figure
+    class="chart"
+    aria-label=${`${chart.label}: now ${last ?? "not known"}, ${figures}`}
+  >
     <figcaption>
       <span>${chart.label}</span>
       <b>${last === undefined || last === null ? "–" : chart.write(last)}</b>
@@ -44,7 +53,11 @@ function Plot({ chart, trends }) {
     const make = () => {
       plot.current?.destroy();
       const { clientWidth, clientHeight } = box.current;
-      plot.current = new uPlot(options(chart, clientWidth, clientHeight), latest.current, box.current);
+      plot.current = new uPlot(
+        options(chart, clientWidth, clientHeight),
+        latest.current,
+        box.current,
+      );
     };
     make();
     const sized = new ResizeObserver(() => {
@@ -85,10 +98,25 @@ function options(chart, width, height) {
     legend: { show: false },
     cursor: { show: false },
     select: { show: false },
-    scales: { y: { range: (_, low, high) => [0, Math.max(high, chart.key === "oldestSeconds" ? 60 : 2)] } },
+    scales: {
+      y: { range: (_, low, high) => [0, Math.max(high, chart.key === "oldestSeconds" ? 60 : 2)] },
+    },
     axes: [
-      { ...axis, size: 18, space: 60, grid: { show: false }, values: (_, ticks) => ticks.map(clockTime) },
-      { ...axis, size: 38, space: 16, incrs: chart.steps ?? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? chart.write(tick) : "")) },
+      {
+        ...axis,
+        size: 18,
+        space: 60,
+        grid: { show: false },
+        values: (_, ticks) => ticks.map(clockTime),
+      },
+      {
+        ...axis,
+        size: 38,
+        space: (_plot, _axis, _low, _high, room) => Math.max(16, room / 4),
+        incrs: chart.steps ?? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000],
+        values: (_, ticks) =>
+          ticks.map((tick) => (Number.isInteger(tick) ? chart.write(tick) : "")),
+      },
     ],
     series: [
       {},

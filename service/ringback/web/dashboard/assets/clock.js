@@ -53,10 +53,13 @@ export class ServerClock {
   }
 
   #arm() {
-    this.#timer = setTimeout(() => {
-      this.#tick();
-      this.#arm();
-    }, 1000 - (this.now() % 1000) + 5);
+    this.#timer = setTimeout(
+      () => {
+        this.#tick();
+        this.#arm();
+      },
+      1000 - (this.now() % 1000) + 5,
+    );
   }
 
   #tick() {

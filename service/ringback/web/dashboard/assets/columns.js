@@ -10,10 +10,12 @@ const nothing = html`<span class="nothing" aria-label="none">–</span>`;
 function drawState({ row, alerts }) {
   return html`<span class="state" data-state=${row.state}>
     <${Icon} name=${row.state} /><span class="state-name">${stateLabel(row.state)}</span>
-    ${row.unverified &&
-    html`<span class="mark" data-kind="doubt" title="Unverified: something may have been missed">
+    ${
+      row.unverified &&
+      html`<span class="mark" data-kind="doubt" title="Unverified: something may have been missed">
       <${Icon} name="doubt" size=${13} /><span class="unseen">unverified</span>
-    </span>`}
+    </span>`
+    }
     ${alerts.map(
       (alert) => html`<span
         key=${alert.alertId}
@@ -71,7 +73,13 @@ export const COLUMNS = [
   { key: "since", label: "In state", sort: "since", number: true, draw: drawSince },
   { key: "queue", label: "Queue", sort: "queueId", draw: drawQueue },
   { key: "agent", label: "Agent", sort: "userId", draw: drawAgent },
-  { key: "scheduled", label: "Scheduled", sort: "scheduledTime", number: true, draw: drawScheduled },
+  {
+    key: "scheduled",
+    label: "Scheduled",
+    sort: "scheduledTime",
+    number: true,
+    draw: drawScheduled,
+  },
   { key: "autodial", label: "Auto-dial", sort: "autoDialAt", number: true, draw: drawAutoDial },
   { key: "offers", label: "Offers", sort: "offers", number: true, draw: drawOffers },
   { key: "waited", label: "Waited", sort: "waitSeconds", number: true, draw: drawWaited },

@@ -8,17 +8,31 @@ import { announce } from "./announcing.js";
 import { clock } from "./clock.js";
 import { atMinute, atSecond, duration, ruleLabel, short, stateLabel, worded } from "./words.js";
 
-const CAUSES = { notification: "frame", reconcile: "REST read", timer: "timer", operator: "operator" };
+const CAUSES = {
+  notification: "frame",
+  reconcile: "REST read",
+  timer: "timer",
+  operator: "operator",
+};
 const EVERY_MS = 1000;
 
 export function Drawer({ id, row, link, queueName, onClose }) {
   const { life, problem } = useLife(id, row, link);
   const heading = useRef(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), [id]);
-  return html`<section class="drawer" role="dialog" aria-modal="false" aria-labelledby="drawer-name">
+  return html`<section
+    class="drawer"
+    role="dialog"
+    aria-modal="false"
+    aria-labelledby="drawer-name"
+  >
     <header class="drawer-head">
-      <h2 id="drawer-name" tabindex="-1" ref=${heading}>Callback <span class="id">${short(id)}</span></h2>
-      <button class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
+      <h2 id="drawer-name" tabindex="-1" ref=${heading}>
+        Callback <span class="id">${short(id)}</span>
+      </h2>
+      <button class="icon-button" aria-label="Close" onClick=${onClose}>
+        <${Icon} name="close" />
+      </button>
     </header>
     ${problem && html`<p class="drawer-problem" role="alert">${problem}</p>`}
     ${life ? html`<${Life} life=${life} link=${link} queueName=${queueName} />` : !problem && html`<${Loading} />`}
@@ -33,15 +47,19 @@ function useLife(id, row, link) {
   useEffect(() => {
     let stopped = false;
     const wait = Math.max(0, asked.current + EVERY_MS - performance.now());
-    const timer = setTimeout(async () => {
-      asked.current = performance.now();
-      try {
-        const life = await get(`/callbacks/${encodeURIComponent(id)}`);
-        if (!stopped) setFound({ id, life });
-      } catch (error) {
-        if (!stopped) setFound((before) => ({ id, life: before.life, problem: explained(error) }));
-      }
-    }, found.id === id ? wait : 0);
+    const timer = setTimeout(
+      async () => {
+        asked.current = performance.now();
+        try {
+          const life = await get(`/callbacks/${encodeURIComponent(id)}`);
+          if (!stopped) setFound({ id, life });
+        } catch (error) {
+          if (!stopped)
+            setFound((before) => ({ id, life: before.life, problem: explained(error) }));
+        }
+      },
+      found.id === id ? wait : 0,
+    );
     return () => {
       stopped = true;
       clearTimeout(timer);
@@ -55,8 +73,8 @@ const explained = (error) =>
     ? "This callback is not known (any more): its record is kept for some time after its end."
     : `Could not be read: ${error.message}`;
 
-const Loading = () => html`<div class="skeleton" aria-label="Loading" role="img">
-  <i /><i /><i /><i /></div>`;
+const Loading = () =>
+  html`<div class="skeleton" aria-label="Loading" role="img"><i /><i /><i /><i /></div>`;
 
 function Life({ life, link, queueName }) {
   const row = life.callback;
@@ -64,11 +82,18 @@ function Life({ life, link, queueName }) {
   return html`<div class="drawer-body" tabindex="0" role="group" aria-label="Details">
     <p class="now-in" data-state=${row.state}>
       ${!life.ended && html`<${Icon} name=${row.state} size=${22} />`}
-      <b>${life.ended ? `Ended: ${worded(life.outcome) || "outcome not known"}` : stateLabel(row.state)}</b>
-      ${life.ended
-        ? html`<span class="soft">at ${atSecond(life.ended)}</span>`
-        : html`<span class="soft">for <${Age} since=${row.since} /></span>`}
-      ${row.unverified && html`<span class="mark" data-kind="doubt"><${Icon} name="doubt" size=${13} /> unverified</span>`}
+      <b
+        >${life.ended ? `Ended: ${worded(life.outcome) || "outcome not known"}` : stateLabel(row.state)}</b
+      >
+      ${
+        life.ended
+          ? html`<span class="soft">at ${atSecond(life.ended)}</span>`
+          : html`<span class="soft">for <${Age} since=${row.since} /></span>`
+      }
+      ${row.unverified &&
+      html`<span class="mark" data-kind="doubt">
+        <${Icon} name="doubt" size=${13} /> unverified
+      </span>`}
     </p>
     <${Ids} row=${row} link=${life.link} />
     <${Timeline} life=${life} now=${now} />
@@ -93,8 +118,13 @@ function Ids({ row, link }) {
   return html`<div class="ids">
     <span class="soft">Conversation</span>
     <code class="whole-id">${row.conversationId}</code>
-    <button class="quiet" onClick=${copy}><${Icon} name=${copied ? "check" : "copy"} /> ${copied ? "Copied" : "Copy"}</button>
-    ${link && html`<a class="quiet" href=${link} target="_blank" rel="noopener noreferrer"><${Icon} name="link" /> Open in Genesys Cloud</a>`}
+    <button class="quiet" onClick=${copy}>
+      <${Icon} name=${copied ? "check" : "copy"} /> ${copied ? "Copied" : "Copy"}
+    </button>
+    ${link &&
+    html`<a class="quiet" href=${link} target="_blank" rel="noopener noreferrer">
+      <${Icon} name="link" /> Open in Genesys Cloud
+    </a>`}
   </div>`;
 }
 
@@ -115,13 +145,34 @@ function Facts({ life, queueName, operator }) {
     ["Auto-dial at", row.autoDialAt && atSecond(row.autoDialAt)],
     ["Offers", row.offers ? offersOf(life) : "none"],
     ["Waited", row.waitSeconds ? duration(row.waitSeconds * 1000) : null],
-    ["On hold", life.holds.total ? `${duration(life.holds.total * 1000)}, longest ${duration(life.holds.longest * 1000)}` : null],
-    ["Disconnected", life.rawDisconnectType && `${worded(life.disconnectType)} (${life.rawDisconnectType})`],
+    [
+      "On hold",
+      life.holds.total
+        ? `${duration(life.holds.total * 1000)}, longest ${duration(life.holds.longest * 1000)}`
+        : null,
+    ],
+    [
+      "Disconnected",
+      life.rawDisconnectType && `${worded(life.disconnectType)} (${life.rawDisconnectType})`,
+    ],
     ["First seen", `${atMinute(life.firstSeen, clock.now())}`],
-    ["Contact", row.contact?.length && html`${(raw ?? row.contact).join(", ")} ${operator && !raw && html`<button class="quiet" onClick=${reveal}>Reveal</button>`}`],
+    [
+      "Contact",
+      row.contact?.length &&
+        html`${(raw ?? row.contact).join(", ")}${" "}
+        ${operator && !raw && html`<button class="quiet" onClick=${reveal}>Reveal</button>`}`,
+    ],
   ];
   return html`<dl class="facts">
-    ${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
+    ${facts
+      .filter(([, value]) => value)
+      .map(
+        ([name, value]) =>
+          html`<div key=${name}>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
   </dl>`;
 }
 
@@ -136,21 +187,47 @@ function Listed({ name, columns, rows, open = true }) {
   return html`<details class="listed" open=${open}>
     <summary><h3>${name}</h3></summary>
     <table>
-      <thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
-      <tbody>${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+      <thead>
+        <tr>
+          ${columns.map((column) => html`<th scope="col">${column}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (cells) =>
+            html`<tr>
+              ${cells.map((cell) => html`<td>${cell}</td>`)}
+            </tr>`,
+        )}
+      </tbody>
     </table>
   </details>`;
 }
 
 function States({ life }) {
   const rows = life.states.map((each) => [
-    html`<span class="state" data-state=${each.state}><${Icon} name=${each.state} /> ${stateLabel(each.state)}</span>`,
-    atMinute(each.from, clock.now()).includes(",") ? atMinute(each.from, clock.now()) : atSecond(each.from),
-    each.until || life.ended ? duration((each.seconds ?? 0) * 1000) : html`<${Ticking} text=${(now) => duration(now - Date.parse(each.from))} />`,
+    html`<span class="state" data-state=${each.state}
+      ><${Icon} name=${each.state} /> ${stateLabel(each.state)}</span
+    >`,
+    atMinute(each.from, clock.now()).includes(",")
+      ? atMinute(each.from, clock.now())
+      : atSecond(each.from),
+    each.until || life.ended
+      ? duration((each.seconds ?? 0) * 1000)
+      : html`<${Ticking} text=${(now) => duration(now - Date.parse(each.from))} />`,
     each.clock + (each.mixed ? ", mixed" : ""),
-    [CAUSES[each.cause] ?? each.cause, each.lateSeconds >= 1 && `${Math.round(each.lateSeconds)} s late`].filter(Boolean).join(", "),
+    [
+      CAUSES[each.cause] ?? each.cause,
+      each.lateSeconds >= 1 && `${Math.round(each.lateSeconds)} s late`,
+    ]
+      .filter(Boolean)
+      .join(", "),
   ]);
-  return html`<${Listed} name="States" columns=${["State", "From", "For", "Clock", "Rests on"]} rows=${rows} />`;
+  return html`<${Listed}
+    name="States"
+    columns=${["State", "From", "For", "Clock", "Rests on"]}
+    rows=${rows}
+  />`;
 }
 
 function Raised({ alerts }) {
@@ -160,23 +237,43 @@ function Raised({ alerts }) {
     each.until ? `${atSecond(each.until)} ${worded(each.reason)}` : "still",
     each.acknowledged ? `${each.acknowledged.by}, ${atSecond(each.acknowledged.time)}` : "–",
   ]);
-  return html`<${Listed} name="Alerts" columns=${["Alert", "Since", "Until", "Seen by"]} rows=${rows} />`;
+  return html`<${Listed}
+    name="Alerts"
+    columns=${["Alert", "Since", "Until", "Seen by"]}
+    rows=${rows}
+  />`;
 }
 
 function Legs({ legs, queueName }) {
   const rows = legs.map((each) => [
     `${worded(each.role)}, ${each.medium}`,
     worded(each.phase),
-    (each.userId && html`<span class="id" title=${each.userId}>${short(each.userId)}</span>`) || (each.queueId && queueName(each.queueId)) || "–",
+    (each.userId && html`<span class="id" title=${each.userId}>${short(each.userId)}</span>`) ||
+      (each.queueId && queueName(each.queueId)) ||
+      "–",
     each.connectedTime ? atSecond(each.connectedTime) : "–",
     each.endedTime ? atSecond(each.endedTime) : "–",
   ]);
-  return html`<${Listed} name="Legs" columns=${["Leg", "Phase", "Who", "Connected", "Ended"]} rows=${rows} open=${false} />`;
+  return html`<${Listed}
+    name="Legs"
+    columns=${["Leg", "Phase", "Who", "Connected", "Ended"]}
+    rows=${rows}
+    open=${false}
+  />`;
 }
 
 function Gaps({ gaps }) {
-  const rows = gaps.map((each) => [each.source, atSecond(each.from), each.until ? atSecond(each.until) : "still", worded(each.cause)]);
-  return html`<${Listed} name="Gaps" columns=${["Source", "From", "Until", "Cause"]} rows=${rows} />`;
+  const rows = gaps.map((each) => [
+    each.source,
+    atSecond(each.from),
+    each.until ? atSecond(each.until) : "still",
+    worded(each.cause),
+  ]);
+  return html`<${Listed}
+    name="Gaps"
+    columns=${["Source", "From", "Until", "Cause"]}
+    rows=${rows}
+  />`;
 }
 
 function Events({ events }) {
@@ -186,5 +283,10 @@ function Events({ events }) {
     (each.reasons ?? []).map(worded).join(", ") || "–",
     CAUSES[each.cause] ?? each.cause ?? "–",
   ]);
-  return html`<${Listed} name=${`Events (${events.length})`} columns=${["Time", "Event", "What", "Rests on"]} rows=${rows} open=${false} />`;
+  return html`<${Listed}
+    name=${`Events (${events.length})`}
+    columns=${["Time", "Event", "What", "Rests on"]}
+    rows=${rows}
+    open=${false}
+  />`;
 }

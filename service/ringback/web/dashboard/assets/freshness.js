@@ -18,21 +18,27 @@ export function Warnings({ link, sources, unverified, query }) {
   const blind = sources.filter((source) => !source.hears);
   return html`<div class="warnings" role="status">
     ${link.phase === "lost" && html`<${Lost} link=${link} />`}
-    ${link.phase === "behind" &&
-    html`<p class="warning" data-kind="behind">
+    ${
+      link.phase === "behind" &&
+      html`<p class="warning" data-kind="behind">
       <${Icon} name="alert" />
       <span><b>Catching up.</b> What is shown is ${spoken(link.behindMs)} behind.</span>
-    </p>`}
+    </p>`
+    }
     ${link.phase !== "lost" && blind.map((source) => html`<${Blind} key=${source.name} source=${source} />`)}
-    ${unverified > 0 &&
-    html`<p class="warning" data-kind="doubt">
+    ${
+      unverified > 0 &&
+      html`<p class="warning" data-kind="doubt">
       <${Icon} name="doubt" />
       <span><b>${count(unverified, "callback is", "callbacks are")} unverified:</b> something may
         have been missed about ${unverified === 1 ? "it" : "them"}, and nothing has confirmed
         ${unverified === 1 ? " it" : " them"} since.</span>
-      ${!query.now.unverified &&
-      html`<button class="quiet" onClick=${() => query.set({ unverified: true })}>Show only these</button>`}
-    </p>`}
+      ${
+        !query.now.unverified &&
+        html`<button class="quiet" onClick=${() => query.set({ unverified: true })}>Show only these</button>`
+      }
+    </p>`
+    }
   </div>`;
 }
 

@@ -7,7 +7,15 @@ export function Help({ onClose }) {
   useEffect(() => dialog.current.showModal(), []);
   return html`<dialog class="help" ref=${dialog} aria-labelledby="help-name" onClose=${onClose}>
     <h2 id="help-name">Keyboard</h2>
-    <dl>${HELP.map(([keys, words]) => html`<div key=${keys}><dt><kbd>${keys}</kbd></dt><dd>${words}</dd></div>`)}</dl>
+    <dl>
+      ${HELP.map(
+        ([keys, words]) =>
+          html`<div key=${keys}>
+            <dt><kbd>${keys}</kbd></dt>
+            <dd>${words}</dd>
+          </div>`,
+      )}
+    </dl>
     <form method="dialog"><button class="quiet">Close</button></form>
   </dialog>`;
 }

@@ -13,7 +13,8 @@ export function listenToKeys(act) {
     if (!action) return;
     // A focused button or link is pressed by Enter, and a list is scrolled by arrows.
     const own = event.target.closest?.("button, a, summary, .alert-list, .drawer-body");
-    if (own && (event.key === "Enter" || event.key.startsWith("Arrow") || MOVES.has(event.key))) return;
+    if (own && (event.key === "Enter" || event.key.startsWith("Arrow") || MOVES.has(event.key)))
+      return;
     event.preventDefault();
     act(action);
   });

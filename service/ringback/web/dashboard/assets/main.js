@@ -105,14 +105,31 @@ class Page extends Component {
     const wall = query.now.view === "wall";
     const view = this.#current();
     const stale = link.phase === "lost" || link.phase === "behind";
-    return html`<div class="page" data-view=${query.now.view} data-phase=${link.phase} data-stale=${stale}>
-      <${Bar} link=${link} store=${store} query=${query} onHelp=${() => this.setState({ help: true })} />
-      <${Warnings} link=${link} sources=${store.sources} unverified=${view.unverified} query=${query} />
-      ${link.phase === "loading"
-        ? html`<${Loading} link=${link} />`
-        : wall
-          ? html`<${Wall} view=${view} store=${store} link=${link} queueName=${this.queueName} />`
-          : this.#list(view, cursor)}
+    return html`<div
+      class="page"
+      data-view=${query.now.view}
+      data-phase=${link.phase}
+      data-stale=${stale}
+    >
+      <${Bar}
+        link=${link}
+        store=${store}
+        query=${query}
+        onHelp=${() => this.setState({ help: true })}
+      />
+      <${Warnings}
+        link=${link}
+        sources=${store.sources}
+        unverified=${view.unverified}
+        query=${query}
+      />
+      ${
+        link.phase === "loading"
+          ? html`<${Loading} link=${link} />`
+          : wall
+            ? html`<${Wall} view=${view} store=${store} link=${link} queueName=${this.queueName} />`
+            : this.#list(view, cursor)
+      }
       ${help && html`<${Help} onClose=${() => this.setState({ help: false })} />`}
       <p class="unseen" role="status" aria-live="polite" ref=${announceIn}></p>
     </div>`;
@@ -125,8 +142,15 @@ class Page extends Component {
       <${Counts} view=${view} query=${query} />
       <div class="work">
         <${Filters} view=${view} query=${query} queueName=${this.queueName} />
-        <${Table} view=${view} order=${sort} store=${store} query=${query} cursor=${cursor}
-          queueName=${this.queueName} onOpen=${this.open} />
+        <${Table}
+          view=${view}
+          order=${sort}
+          store=${store}
+          query=${query}
+          cursor=${cursor}
+          queueName=${this.queueName}
+          onOpen=${this.open}
+        />
         ${view.list.length === 0 && html`<${Empty} total=${view.total} query=${query} />`}
       </div>
       <div class="side">

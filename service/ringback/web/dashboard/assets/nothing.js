@@ -19,7 +19,9 @@ export function Loading({ link }) {
   }
   return html`<main class="first-words" aria-busy="true">
     <div class="skeleton" aria-hidden="true"><i /><i /><i /><i /><i /></div>
-    <p>${part ? `Reading callbacks: ${link.loaded.toLocaleString("en")} of ${link.total.toLocaleString("en")}` : "Reading callbacks…"}</p>
+    <p>
+      ${part ? `Reading callbacks: ${link.loaded.toLocaleString("en")} of ${link.total.toLocaleString("en")}` : "Reading callbacks…"}
+    </p>
   </main>`;
 }
 

@@ -110,11 +110,13 @@ const Head = steady(
           data-number=${column.number}
           aria-sort=${order(column, sort)}
         >
-          ${column.sort
-            ? html`<button onClick=${() => onSort(column.sort)}>
+          ${
+            column.sort
+              ? html`<button onClick=${() => onSort(column.sort)}>
                 ${column.label}<span class="arrow" aria-hidden="true">${arrow(column, sort)}</span>
               </button>`
-            : column.label}
+              : column.label
+          }
         </div>`,
       )}
     </div>

@@ -16,36 +16,81 @@ export function Timeline({ life, now }) {
   const bar = (lane, from, until, attributes, label) => {
     const [top, high] = LANES[lane];
     const left = x(from);
-    return html`<rect ...${attributes} x=${left} y=${top} height=${high} rx="2"
-      width=${Math.max(2, x(until) - left)}><title>${label}</title></rect>`;
+    return html`<rect
+      ...${attributes}
+      x=${left}
+      y=${top}
+      height=${high}
+      rx="2"
+      width=${Math.max(2, x(until) - left)}
+      ><title>${label}</title></rect
+    >`;
   };
   const marks = life.deadlines.filter((each) => within(each.at, span));
-  return html`<svg class="timeline" viewBox=${`0 0 ${WIDE} ${HIGH}`} preserveAspectRatio="none"
-    role="img" aria-label=${`Timeline from ${atSecond(span.from)} to ${atSecond(span.until)}; the table below has every state`}>
-    ${life.gaps.filter((gap) => instant(gap.until, now) >= span.from).map((gap) => html`<rect
-      class="gap" x=${Math.max(0, x(gap.from))} y="4" height=${BASE - 4}
-      width=${Math.max(3, x(gap.until) - Math.max(0, x(gap.from)))}>
-      <title>Nothing was heard: ${worded(gap.cause)}</title></rect>`)}
-    ${life.states.map((each) => bar("states", each.from, each.until,
-      { class: "state-bar", "data-state": each.state },
-      `${stateLabel(each.state)}, ${duration(instant(each.until, now) - instant(each.from))}`))}
-    ${holdsOf(life).map((each) => bar("holds", each.from, each.until, { class: "hold-bar" }, "On hold"))}
-    ${life.offers.filter((each) => each.from).map((each) => bar("offers", each.from, each.until,
-      { class: "offer-bar", "data-result": each.result }, `Offer: ${worded(each.result)}`))}
-    ${marks.map((each) => html`<path class="deadline" data-state=${each.state}
-      d=${`M${x(each.at)} 6V${BASE}`}><title>${worded(each.kind)} at ${atSecond(each.at)}</title></path>`)}
-    ${life.alerts.map((each) => html`<path class="alert-mark" d=${`M${x(each.since)} 2V${BASE}`}>
-      <title>${each.summary}</title></path>`)}
-    <path class="axis" d=${`M0 ${BASE}H${WIDE}`} />
-    ${ticksOf(span).map((tick) => html`<path class="axis" d=${`M${x(tick)} ${BASE}v5`} />`)}
-  </svg>
-  <div class="timeline-names" aria-hidden="true">
-    ${life.states.map((each) => nameOf(each, x(each.from), x(each.until)))}
-  </div>
-  <div class="timeline-times" aria-hidden="true">
-    ${ticksOf(span).map((tick) => html`<span style=${{ left: `${x(tick) / (WIDE / 100)}%` }}>${span.until - span.from < 600_000 ? atSecond(tick) : atSecond(tick).slice(0, 5)}</span>`)}
-  </div>
-  <${Legend} life=${life} marks=${marks} />`;
+  return html`<svg
+      class="timeline"
+      viewBox=${`0 0 ${WIDE} ${HIGH}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label=${`Timeline from ${atSecond(span.from)} to ${atSecond(span.until)}; the table below has every state`}
+    >
+      ${life.gaps
+        .filter((gap) => instant(gap.until, now) >= span.from)
+        .map(
+          (gap) =>
+            html`<rect
+              class="gap"
+              x=${Math.max(0, x(gap.from))}
+              y="4"
+              height=${BASE - 4}
+              width=${Math.max(3, x(gap.until) - Math.max(0, x(gap.from)))}
+            >
+              <title>Nothing was heard: ${worded(gap.cause)}</title></rect
+            >`,
+        )}
+      ${life.states.map((each) =>
+        bar(
+          "states",
+          each.from,
+          each.until,
+          { class: "state-bar", "data-state": each.state },
+          `${stateLabel(each.state)}, ${duration(instant(each.until, now) - instant(each.from))}`,
+        ),
+      )}
+      ${holdsOf(life).map((each) => bar("holds", each.from, each.until, { class: "hold-bar" }, "On hold"))}
+      ${life.offers
+        .filter((each) => each.from)
+        .map((each) =>
+          bar(
+            "offers",
+            each.from,
+            each.until,
+            { class: "offer-bar", "data-result": each.result },
+            `Offer: ${worded(each.result)}`,
+          ),
+        )}
+      ${marks.map(
+        (each) =>
+          html`<path class="deadline" data-state=${each.state} d=${`M${x(each.at)} 6V${BASE}`}
+            ><title>${worded(each.kind)} at ${atSecond(each.at)}</title></path
+          >`,
+      )}
+      ${life.alerts.map(
+        (each) =>
+          html`<path class="alert-mark" d=${`M${x(each.since)} 2V${BASE}`}>
+            <title>${each.summary}</title></path
+          >`,
+      )}
+      <path class="axis" d=${`M0 ${BASE}H${WIDE}`} />
+      ${ticksOf(span).map((tick) => html`<path class="axis" d=${`M${x(tick)} ${BASE}v5`} />`)}
+    </svg>
+    <div class="timeline-names" aria-hidden="true">
+      ${life.states.map((each) => nameOf(each, x(each.from), x(each.until)))}
+    </div>
+    <div class="timeline-times" aria-hidden="true">
+      ${ticksOf(span).map((tick) => html`<span style=${{ left: `${x(tick) / (WIDE / 100)}%` }}>${span.until - span.from < 600_000 ? atSecond(tick) : atSecond(tick).slice(0, 5)}</span>`)}
+    </div>
+    <${Legend} life=${life} marks=${marks} />`;
 }
 
 // Within the bar, where there is room for the name or at least for the sign.

@@ -51,10 +51,11 @@ function filterOf(store, query, queueName) {
 function orderOf(sort, queueName) {
   const down = sort.startsWith("-");
   const key = down ? sort.slice(1) : sort;
-  const value = {
-    state: (row) => ORDER[row.state],
-    queueId: (row) => row.queueId && queueName(row.queueId),
-  }[key] ?? ((row) => row[key]);
+  const value =
+    {
+      state: (row) => ORDER[row.state],
+      queueId: (row) => row.queueId && queueName(row.queueId),
+    }[key] ?? ((row) => row[key]);
   const sign = down ? -1 : 1;
   return (one, other) => {
     const left = value(one);

@@ -12,24 +12,48 @@ export function Wall({ view, store, link, queueName }) {
     <section class="wall-main" aria-label="Waiting now">
       <div class="wall-big" data-state="waiting">
         <span class="wall-label"><${Icon} name="waiting" size=${28} /> Waiting</span>
-        <span class="wall-number" data-testid="wall-waiting">${view.counts.waiting.toLocaleString("en")}</span>
-        <span class="wall-sub">${view.oldest.waiting ? html`longest <${Age} since=${view.oldest.waiting} />` : "nobody waits"}</span>
+        <span class="wall-number" data-testid="wall-waiting"
+          >${view.counts.waiting.toLocaleString("en")}</span
+        >
+        <span class="wall-sub"
+          >${view.oldest.waiting ? html`longest <${Age} since=${view.oldest.waiting} />` : "nobody waits"}</span
+        >
       </div>
       <div class="wall-big" data-kind=${firing.length ? "alert" : "calm"}>
-        <span class="wall-label"><${Icon} name=${firing.length ? "alert" : "check"} size=${28} /> Alerts</span>
+        <span class="wall-label"
+          ><${Icon} name=${firing.length ? "alert" : "check"} size=${28} /> Alerts</span
+        >
         <span class="wall-number">${firing.length.toLocaleString("en")}</span>
         <span class="wall-sub">
-          ${firing.length
-            ? html`${ruleLabel(firing[0].rule)}${firing[0].queueId ? `, ${queueName(firing[0].queueId)}` : ""} <${Age} since=${firing[0].since} />`
-            : "no callback is stuck"}
+          ${
+            firing.length
+              ? html`${ruleLabel(firing[0].rule)}${firing[0].queueId ? `, ${queueName(firing[0].queueId)}` : ""}${" "}
+                  <${Age} since=${firing[0].since} />`
+              : "no callback is stuck"
+          }
         </span>
       </div>
     </section>
     <section class="wall-states" aria-label="Callbacks by state">
-      ${Object.keys(STATES).filter((state) => state !== "waiting").map((state) => html`<div key=${state} class="wall-state" data-state=${state} data-empty=${view.counts[state] === 0}>
-        <span class="wall-label"><${Icon} name=${state} size=${22} /> ${stateLabel(state)}</span>
-        <span class="wall-number">${view.counts[state].toLocaleString("en")}</span>
-      </div>`)}
+      ${Object.keys(STATES)
+        .filter((state) => state !== "waiting")
+        .map(
+          (state) =>
+            html`<div
+              key=${state}
+              class="wall-state"
+              data-state=${state}
+              data-empty=${view.counts[state] === 0}
+            >
+              <span class="wall-label"
+                ><${Icon} name=${state} size=${22} /> ${stateLabel(state)}</span
+              >
+              <span class="wall-number">${view.counts[state].toLocaleString("en")}</span>
+              <span class="wall-sub"
+                >${view.oldest[state] ? html`longest <${Age} since=${view.oldest[state]} />` : "none"}</span
+              >
+            </div>`,
+        )}
     </section>
     <${Charts} trends=${link.trends} />
     <p class="unseen">${count(view.total, "callback")} in all</p>

@@ -2,7 +2,10 @@
 
 // In the order of a callback's life. Each has a shape of its own beside its colour.
 export const STATES = {
-  scheduled: { label: "Scheduled", shape: "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 0 0 0-11zM8 5v3.2l2 1.4" },
+  scheduled: {
+    label: "Scheduled",
+    shape: "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 0 0 0-11zM8 5v3.2l2 1.4",
+  },
   waiting: { label: "Waiting", shape: "M4 2.5h8M4 13.5h8M5 2.5c0 3 6 8 6 11M11 2.5c0 3-6 8-6 11" },
   alerting: { label: "Alerting", shape: "M3.5 12h9l-1.3-2V7a3.2 3.2 0 0 0-6.4 0v3zM7 14h2" },
   connected: { label: "Accepted", shape: "M3 8.5l3.2 3.2L13 4.8" },
