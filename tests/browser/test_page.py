@@ -170,6 +170,25 @@ async def test_a_daemon_that_goes_and_comes_leaves_everything_in_its_place(look:
         await expect(page.locator(row("while-away"))).to_contain_text("Waiting")
 
 
+async def test_what_happened_meanwhile_is_read_before_it_is_called_live(look: Look) -> None:
+    centre = Centre(9)
+    async with showing(centre) as address:
+        page = await look.open(f"{address}/")
+        await expect(page.get_by_test_id("freshness")).to_have_text("Live")
+    port = int(address.rpartition(":")[2])
+    await expect(page).to_have_title("Not connected: Ringback")
+    await centre.enter("while-away", "waiting")
+    await centre.fire("while-away")
+    centre.beating = False
+    async with showing(centre, port):
+        await expect(page.get_by_test_id("freshness")).to_contain_text("behind")
+        await expect(page.locator(".page")).to_have_attribute("data-stale", "true")
+        centre.beating = True
+        await centre.wake()
+        await expect(page.get_by_test_id("freshness")).to_have_text("Live")
+        await expect(page).to_have_title("(1) Ringback")
+
+
 async def _place(page: Page) -> list[object]:
     selected = await page.locator(f"{ROW}[aria-selected=true]").get_attribute("id")
     top = await page.locator("#callbacks").evaluate("box => box.scrollTop")

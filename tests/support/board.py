@@ -46,6 +46,8 @@ class Centre:
         """The status of every answer of the API, while that is set."""
         self.acknowledged: list[str] = []
         self.readers = 0
+        self.beating = True
+        """Whether the feed says what it has come to."""
         self.open = True
         """Whether the feed goes on."""
         self.random = random.Random(seed)
@@ -173,7 +175,7 @@ class Centre:
                 if news:
                     yield b"".join(_message(None, event, at) for at, event in news)
                     after = news[-1][0]
-                if loop.time() >= beat:
+                if self.beating and loop.time() >= beat:
                     beat = loop.time() + HEARTBEAT_SECONDS
                     body = {"position": after, "now": instant(), "sources": self.sources}
                     yield _message("heartbeat", body, after)

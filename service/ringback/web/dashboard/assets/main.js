@@ -34,7 +34,10 @@ class Page extends Component {
   componentDidMount() {
     this.#store.onChange(() => this.#changed());
     this.#query.onChange(() => this.setState({}));
-    this.#link.onChange(() => this.setState({}));
+    this.#link.onChange(() => {
+      this.#entitle();
+      this.setState({});
+    });
     listenToKeys((action) => this.#act(action));
     this.setState({ cursor: this.#query.now.open });
     this.#link.start();
@@ -42,7 +45,15 @@ class Page extends Component {
 
   #changed() {
     this.#announceNew();
+    this.#entitle();
     this.setState({});
+  }
+
+  // A tab in the background says whether it is worth a look.
+  #entitle() {
+    const firing = [...this.#store.alerts.values()].filter((alert) => !alert.acknowledged).length;
+    const lost = this.#link.phase === "lost";
+    document.title = `${lost ? "Not connected: " : firing ? `(${firing}) ` : ""}Ringback`;
   }
 
   // Filtering and sorting ten thousand rows is done when something has changed, not at each rendering.
