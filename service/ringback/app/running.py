@@ -20,6 +20,7 @@ from ringback.app.parts import (
     make_store,
     make_writer,
 )
+from ringback.app.showing import Showing
 from ringback.app.sources import make_source
 from ringback.core.tracker import Tracker
 from ringback.errors import SettingsError
@@ -93,8 +94,11 @@ async def run(settings: Settings, out: TextIO) -> None:
         )
         vitals = Vitals(daemon, pipeline, source, partial(_measures, source))
         metrics = Metrics(vitals.measures, __version__)
+        showing = Showing(settings, pipeline, store, source)
+        daemon.follow("journal", showing.follow)
+        daemon.follow("board", showing.load)
         web = WebServer(
-            create_app(vitals, metrics.expose, handlers=pages()),
+            create_app(vitals, metrics.expose, handlers=[*pages(), *showing.handlers]),
             host=settings.web.host,
             port=settings.web.port,
             drain=settings.shutdown.close_seconds,

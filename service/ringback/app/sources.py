@@ -1,7 +1,7 @@
 """Makes of settings what the daemon listens to."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +18,11 @@ from ringback.simulator.centre import ContactCentre
 from ringback.simulator.farewells import farewell
 from ringback.simulator.server import SimulatorServer
 from ringback.sources.genesys.assembly import assemble
+from ringback.sources.genesys.source import GenesysSource
 from ringback.sources.recording import RecordingSource
 from ringback.sources.websocket import WebsocketSource
 
-__all__ = ["make_source", "resumed_centre"]
+__all__ = ["make_source", "queue_names", "resumed_centre"]
 
 log = structlog.get_logger(__name__)
 
@@ -57,12 +58,24 @@ async def make_source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[S
             )
 
 
+def queue_names(source: Source) -> Mapping[str, str]:
+    """Give the names of queues by id, as far as a source knows them."""
+    match source:
+        case GenesysSource():
+            return {queue.id: queue.name for queue in source.queues.values()}
+        case _SimulatedSource():
+            return source.queue_names
+        case _:
+            return {}
+
+
 class _SimulatedSource:
     """Listens to the centre inside; first ends what centres of former runs have left behind."""
 
     def __init__(self, source: WebsocketSource, centre: ContactCentre, pipeline: Pipeline) -> None:
         self.name = source.name
         self.problems: Sequence[str] = ()
+        self.queue_names = {queue.id: queue.name for queue in centre.queues}
         self._source = source
         self._centre = centre
         self._pipeline = pipeline

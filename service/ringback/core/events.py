@@ -109,6 +109,8 @@ class AlertData(
     summary: str
     reason: str | UnsetType = UNSET
     """On `resolved`: what ended it."""
+    by: str | UnsetType = UNSET
+    """On `acknowledged`: who has."""
     late_seconds: Seconds | UnsetType = UNSET
     observed_time: Time
 

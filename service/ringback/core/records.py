@@ -53,6 +53,9 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
     """How often it has fired; the number in the alert's identity."""
     since: datetime | None = None
     """When the threshold was reached; None while it is not firing."""
+    acknowledged_by: str | None = None
+    """Who has seen that it is firing."""
+    acknowledged_at: datetime | None = None
 
 
 class Callback(msgspec.Struct, array_like=True, gc=False):
@@ -103,6 +106,8 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
     """
     unverified: bool = False
     """Whether it was told that a gap has touched it, and nothing has confirmed it since."""
+    since_clock: Clock | None = None
+    """Which clock `since` was read from; None in records of older versions."""
 
     def id_in(self, conversation_id: str) -> str:
         """Give the callback's id: the conversation's for the first, `<id>.<ordinal>` afterwards."""

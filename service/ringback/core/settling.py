@@ -269,6 +269,7 @@ class Settling:
             callback.alarms = [*callback.alarms, alarm]
         alarm.episode += 1
         alarm.since = alarming.at
+        alarm.acknowledged_by = alarm.acknowledged_at = None
         skew = self._skews.ahead(alarming.clock, now)
         return [
             tell_alert(
@@ -338,7 +339,7 @@ def _proved(cast: Cast, target: State) -> Trigger | None:
 def _account(cast: Cast, previous: State | None, effect: Instant) -> None:
     """Note since when the state holds, and keep the ledger of waiting."""
     callback = cast.callback
-    callback.since = effect.at
+    callback.since, callback.since_clock = effect.at, effect.clock
     if callback.state not in (State.SCHEDULED, State.DISCONNECTED):
         callback.released = True
     waits = callback.state in _WAITING

@@ -17,7 +17,7 @@ from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import is_ledger
 from ringback.core.policy import Policy
-from ringback.core.records import Conversation, unpack
+from ringback.core.records import Conversation, is_over, unpack
 from ringback.core.repair import Repair
 from ringback.core.resting import Change, Resting
 from ringback.core.settling import Settling
@@ -74,6 +74,11 @@ class Tracker:
         """Give a copy of what is known of one conversation."""
         entry = self._entries.get(conversation_id)
         return None if entry is None else unpack(entry.state)
+
+    def get_open(self, conversation_id: str) -> Conversation | None:
+        """Give a copy of one conversation unless all of it has ended."""
+        entry = self._entries.get(conversation_id)
+        return None if entry is None or is_over(entry.state) else unpack(entry.state)
 
     def ids(self) -> Iterable[str]:
         """Every known conversation's id."""

@@ -52,6 +52,7 @@ class Daemon:
         self._source = source
         self._sinks = sinks
         self._services: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
+        self._followers: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
         self._budgets = budgets
         self._tasks = Tasks()
         self.restored = False
@@ -60,6 +61,10 @@ class Daemon:
     def serve(self, name: str, service: Callable[[], Coroutine[None, None, None]]) -> None:
         """Let something else run for as long as the daemon does, from before it restores."""
         self._services[name] = service
+
+    def follow(self, name: str, follower: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Let something run for as long as the daemon does, from when it has restored."""
+        self._followers[name] = follower
 
     def tend(self, name: str, every: float, work: Callable[[], object]) -> None:
         """Do something every so many seconds for as long as the daemon runs."""
@@ -118,6 +123,8 @@ class Daemon:
         self._tasks.start("wake-up", wake_forever(self._pipeline))
         for name, sink in self._sinks.items():
             self._tasks.start(f"sink {name}", read_forever(name, sink, self._store, self._pipeline))
+        for name, follower in self._followers.items():
+            self._tasks.start(name, follower())
         self._tasks.start("prune", self._prune_forever())
         self._tasks.start("watchdog", feed_forever(self.complaint))
         self._tasks.start("alive", self._stay_alive())

@@ -244,6 +244,13 @@ class Pipeline:
         async with self._advanced:
             await self._advanced.wait_for(lambda: self.position > after)
 
+    async def committed(self) -> None:
+        """Wait until all that was decided so far is committed."""
+        gathered = bool(self._batch.rows or self._batch.events)
+        wanted = self.commits + (self.pending_since is not None) + gathered
+        async with self._advanced:
+            await self._advanced.wait_for(lambda: self.commits >= wanted)
+
     async def all_told(self, readers: Iterable[str]) -> None:
         """Wait until these readers have dealt with all that is committed."""
         names = tuple(readers)
@@ -276,10 +283,9 @@ class Pipeline:
             self.pending_since = None
         if self._gathering < ROOM:
             self._room.set()
-        if position > self.position:
-            async with self._advanced:
-                self.position = position
-                self._advanced.notify_all()
+        async with self._advanced:
+            self.position = max(self.position, position)
+            self._advanced.notify_all()
 
     @property
     def _gathering(self) -> int:

@@ -87,10 +87,10 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("offers", "scheduled_at", "released", "waited_seconds", "waiting_since"),
         *("waiting_clock", "wait_mixed", "wait_negative", "auto_dial"),
         *("alarms", "automated", "preview", "outcome", "ended_at", "anomalous", "contact"),
-        *("visible_with", "unverified"),
+        *("visible_with", "unverified", "since_clock"),
     ]
     assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at", "by_queue"]
-    assert _fields(Alarm) == ["rule", "episode", "since"]
+    assert _fields(Alarm) == ["rule", "episode", "since", "acknowledged_by", "acknowledged_at"]
     assert _fields(Leg) == [
         *("participant_id", "communication_id", "role", "medium", "phase", "accepted"),
         *("connected_at", "ended_at", "scheduled_at", "latest_schedule", "spent_schedule"),

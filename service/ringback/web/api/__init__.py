@@ -1,0 +1,1 @@
+"""The HTTP API under `/api/v1`: what it answers, and the document that describes it."""
