@@ -12,6 +12,9 @@
     │   └── PositionGone   a reader asks for journal entries that retention has removed
     ├── SourceError        a source cannot listen and trying again will not help
     ├── PlatformError      one request to Genesys Cloud failed for good
+    ├── AlertError         what is asked of an alert cannot be done
+    │   ├── AlertUnknown   there never was one, or it is not kept any more
+    │   └── AlertOver      it is not firing any more
     ├── SinkError          a sink cannot tell and trying again will not help
     └── TaskDied           a task of the daemon ended although it should not
 
@@ -21,6 +24,9 @@ Each takes the facts and composes its own text: what happened, to what, and what
 from enum import StrEnum
 
 __all__ = [
+    "AlertError",
+    "AlertOver",
+    "AlertUnknown",
     "FrameError",
     "FrameFault",
     "PlatformError",
@@ -198,6 +204,24 @@ class PlatformError(RingbackError):
         self.remedy = remedy
         self.status = status
         """The HTTP status; 0 when there was no answer."""
+
+
+class AlertError(RingbackError):
+    """What is asked of an alert cannot be done."""
+
+
+class AlertUnknown(AlertError):
+    """There never was such an alert, or it is not kept any more."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(f"there is no alert {alert_id}; list the alerts that are firing")
+
+
+class AlertOver(AlertError):
+    """An alert is not firing any more."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(f"alert {alert_id} is over; there is nothing left to do about it")
 
 
 class SinkError(RingbackError):

@@ -56,6 +56,8 @@ class Batch(msgspec.Struct, gc=False):
     """Bodies to append to the journal, in order."""
     cursors: dict[str, int]
     """Reader name to the last position it has dealt with."""
+    subjects: list[str] = []
+    """What each of the events is about, for `Store.history`; empty: they cannot be found by it."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -96,6 +98,9 @@ class Store(Protocol):
 
         Raises `PositionGone` when retention has removed some of what follows `after`.
         """
+
+    async def history(self, subject: str, limit: int) -> Sequence[Entry]:
+        """Give the last `limit` entries about one subject that are kept, oldest first."""
 
     async def position(self) -> int:
         """Give the journal's last position; 0 when nothing was ever appended."""

@@ -286,3 +286,58 @@ async def test_closing_ends_every_thread(tmp_path: Path) -> None:
     await store.read(0, 10)
     await store.close()
     assert not [thread for thread in set(threading.enumerate()) - before if thread.is_alive()]
+
+
+def about(subject: str, number: int) -> bytes:
+    return b'{"subject":"%s","number":%d}' % (subject.encode(), number)
+
+
+async def tell(store: Store, *subjects: str, seconds: int = 0) -> None:
+    """Append entries about these, numbered by their positions."""
+    first = await store.position() + 1
+    events = [about(subject, number) for number, subject in enumerate(subjects, first)]
+    await store.commit(Batch({}, events, {}, list(subjects)), at(seconds))
+
+
+async def positions(store: Store, subject: str, limit: int = 1_000) -> list[int]:
+    entries = await store.history(subject, limit)
+    assert [entry.body for entry in entries] == [about(subject, one.position) for one in entries]
+    return [entry.position for entry in entries]
+
+
+async def test_the_history_of_one_is_what_was_told_of_it_oldest_first(store: Store) -> None:
+    assert await positions(store, "c-1") == []
+    await tell(store, "c-1", "c-2", "c-1")
+    await tell(store, "c-2", "c-1", "c-10")
+    assert await positions(store, "c-1") == [1, 3, 5]
+    assert await positions(store, "c-2") == [2, 4]
+    assert await positions(store, "c-3") == []
+
+
+async def test_a_history_that_is_long_gives_its_end(store: Store) -> None:
+    await tell(store, *["c-1", "c-2"] * 3000)
+    assert await positions(store, "c-1", 3) == [5995, 5997, 5999]
+    assert len(await positions(store, "c-2", 10_000)) == 3000
+
+
+async def test_what_retention_has_removed_is_in_no_history(store: Store) -> None:
+    await tell(store, *["c-1", "c-2"] * 3000, seconds=0)
+    await tell(store, "c-1", "c-3", seconds=60)
+    assert await store.prune(at(110)) == 6000
+    assert await positions(store, "c-1") == [6001]
+    assert await positions(store, "c-2") == []
+    await tell(store, "c-2", seconds=120)
+    assert await positions(store, "c-2") == [6003]
+
+
+async def test_what_is_about_nothing_in_particular_is_in_no_history(store: Store) -> None:
+    await store.commit(of(events=[about("c-1", 1)]), at(0))
+    await tell(store, "c-1")
+    assert await positions(store, "c-1") == [2]
+
+
+async def test_a_history_lasts(reopen: Reopen) -> None:
+    await tell(await reopen(), "c-1", "c-2")
+    again = await reopen()
+    await tell(again, "c-1")
+    assert await positions(again, "c-1") == [1, 3]

@@ -149,6 +149,26 @@ class Settling:
         cast = Cast(callback)
         return self._tell(conversation, cast, now, "reconcile", effect, reasons=["hold_corrected"])
 
+    def acknowledge(
+        self, conversation: Conversation, callback: Callback, alarm: Alarm, by: str, now: datetime
+    ) -> list[Event]:
+        """Note, once, who has seen that an alert is firing."""
+        if alarm.acknowledged_by is not None:
+            return []
+        alarm.acknowledged_by, alarm.acknowledged_at = by, now
+        rule = next(rule for rule in RULES if rule.name == alarm.rule)
+        return [
+            tell_alert(
+                conversation,
+                callback,
+                now,
+                kind="acknowledged",
+                rule=rule,
+                alarm=alarm,
+                skew=timedelta(0),
+            )
+        ]
+
     def _follow(
         self,
         conversation: Conversation,

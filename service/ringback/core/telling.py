@@ -84,13 +84,13 @@ def tell_alert(
     callback: Callback,
     now: datetime,
     *,
-    kind: Literal["firing", "resolved"],
+    kind: Literal["firing", "acknowledged", "resolved"],
     rule: Rule,
     alarm: Alarm,
     skew: timedelta,
     reason: str | None = None,
 ) -> Event:
-    """Make the event of an alert that begins or ends; the alarm must still know its `since`."""
+    """Make an event of an alert; the alarm must still know its `since`."""
     since = alarm.since or now
     callback_id = callback.id_in(conversation.id)
     alert_id = f"{callback_id}/{rule.name}/{alarm.episode}"
@@ -107,6 +107,7 @@ def tell_alert(
         user_id=_known(callback.user_id),
         summary=rule.summary,
         reason=_known(reason),
+        by=_known(alarm.acknowledged_by) if kind == "acknowledged" else UNSET,
         late_seconds=_late(now + skew - since) if firing else UNSET,
         observed_time=rfc3339(now),
     )

@@ -17,7 +17,7 @@ from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import is_ledger
 from ringback.core.policy import Policy
-from ringback.core.records import Conversation, is_over, unpack
+from ringback.core.records import Callback, Conversation, is_over, unpack
 from ringback.core.repair import Repair
 from ringback.core.resting import Change, Resting
 from ringback.core.settling import Settling
@@ -33,6 +33,7 @@ from ringback.core.surveys import (
 )
 from ringback.core.taking import Taking
 from ringback.core.telling import Cause
+from ringback.errors import AlertOver, AlertUnknown
 
 __all__ = ["Change", "Tracker"]
 
@@ -79,6 +80,16 @@ class Tracker:
         """Give a copy of one conversation unless all of it has ended."""
         entry = self._entries.get(conversation_id)
         return None if entry is None or is_over(entry.state) else unpack(entry.state)
+
+    def find(self, callback_id: str) -> tuple[Conversation, Callback] | None:
+        """Give a copy of one callback and its conversation, while they are kept."""
+        whole, _, ordinal = callback_id.rpartition(".")
+        for conversation_id in (callback_id, whole if ordinal.isdecimal() else ""):
+            conversation = self.get(conversation_id)
+            for callback in () if conversation is None else conversation.callbacks:
+                if conversation is not None and callback.id_in(conversation.id) == callback_id:
+                    return conversation, callback
+        return None
 
     def ids(self) -> Iterable[str]:
         """Every known conversation's id."""
@@ -169,6 +180,28 @@ class Tracker:
             self._compare_holds(picture, as_of)
         found = (self._compare(outline(each, now), each, as_of, now) for each in pictures)
         return [change for change in found if change is not None]
+
+    def acknowledge(self, alert_id: str, by: str, now: datetime) -> Change | None:
+        """Note who has seen that an alert is firing; None when somebody had before.
+
+        Raises `AlertUnknown` and `AlertOver`.
+        """
+        callback_id, _, name = alert_id.partition("/")
+        rule, _, episode = name.partition("/")
+        found = self.find(callback_id)
+        if found is None:
+            raise AlertUnknown(alert_id)
+        conversation, callback = found
+        alarm = next((one for one in callback.alarms if one.rule == rule), None)
+        if alarm is None or not episode.isdecimal() or not 1 <= int(episode) <= alarm.episode:
+            raise AlertUnknown(alert_id)
+        if alarm.since is None or int(episode) != alarm.episode:
+            raise AlertOver(alert_id)
+        events = self._settling.acknowledge(conversation, callback, alarm, by, now)
+        if not events:
+            return None
+        entry = self._entries[conversation.id]
+        return self._resting.keep(conversation, entry, entry.heard_at, now, events)
 
     def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Change]:
         """A source hears these topics, none meaning all."""

@@ -24,7 +24,7 @@ from ringback.ports import Batch, Clock, Reading, Row, Store
 from ringback.runtime.firing import Firing
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
-from ringback.wire.inputs import Gap, encode_gap, encode_settings
+from ringback.wire.inputs import Deed, Gap, encode_deed, encode_gap, encode_settings
 from ringback.wire.surveys import decode_survey
 
 __all__ = ["Pipeline", "Quarantine"]
@@ -204,6 +204,16 @@ class Pipeline:
             self._record(now, encode_settings(settings), "settings")
         self._take_all(self.tracker.observe_settings(settings, now))
 
+    # What people do
+
+    def acknowledge(self, alert_id: str, by: str) -> None:
+        """Note who has seen that an alert is firing. Raises `AlertError`."""
+        now = self._now()
+        change = self.tracker.acknowledge(alert_id, by, now)
+        if change is not None and self._record is not None:
+            self._record(now, encode_deed(Deed("acknowledge", alert_id, by)), "operator")
+        self.take(change)
+
     # What the rest of the runtime calls
 
     def resume(self) -> None:
@@ -225,6 +235,7 @@ class Pipeline:
         batch.rows[key] = Row(key, change.state, change.wake_at)
         if change.events:
             batch.events.extend(map(self._encode, change.events))
+            batch.subjects.extend([event.subject for event in change.events])
         if change.wake_at is not None and (
             self.waking_at is None or change.wake_at < self.waking_at
         ):

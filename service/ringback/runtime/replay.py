@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from ringback.core.events import Event
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Change, Tracker
-from ringback.errors import FrameError, RecordingError
+from ringback.errors import AlertError, FrameError, RecordingError
 from ringback.ports import Reading, Record
 from ringback.runtime.firing import Firing
 from ringback.runtime.pipeline import GROUP, take_reading
 from ringback.wire.decode import Decoder
-from ringback.wire.inputs import decode_gap, decode_settings
+from ringback.wire.inputs import decode_deed, decode_gap, decode_settings
 
 __all__ = ["Replay"]
 
@@ -75,7 +75,9 @@ class Replay:
                     self._gap(record, now)
                 case "operator":
                     self.counts["operator"] += 1
-        except FrameError as error:
+                    deed = decode_deed(record.frame)
+                    self._take(self.tracker.acknowledge(deed.alert_id, deed.by, now))
+        except (FrameError, AlertError) as error:
             self._skip(RecordingError(record.path, record.line, str(error)))
 
     def _frame(self, record: Record, now: datetime) -> None:

@@ -24,7 +24,9 @@ class MemoryStore:
     def __init__(self, keep_journal: timedelta) -> None:
         self._keep_journal = keep_journal
         self._rows: dict[str, Row] = {}
-        self._journal: deque[tuple[datetime, Entry]] = deque()
+        self._journal: deque[tuple[datetime, Entry, str | None]] = deque()
+        self._of: dict[str, deque[Entry]] = {}
+        """The same by what they are about."""
         self._cursors: dict[str, int] = {}
         self._position = 0
 
@@ -41,9 +43,13 @@ class MemoryStore:
                 self._rows.pop(conversation_id, None)
             else:
                 self._rows[conversation_id] = row
-        for body in batch.events:
+        for index, body in enumerate(batch.events):
             self._position += 1
-            self._journal.append((now, Entry(self._position, body)))
+            entry = Entry(self._position, body)
+            subject = batch.subjects[index] if batch.subjects else None
+            self._journal.append((now, entry, subject))
+            if subject is not None:
+                self._of.setdefault(subject, deque()).append(entry)
         self._cursors.update(batch.cursors)
         return self._position
 
@@ -53,7 +59,12 @@ class MemoryStore:
         if after < pruned:
             raise PositionGone(NAME, after, pruned + 1)
         start = after - pruned
-        return [entry for _, entry in islice(self._journal, start, start + limit)]
+        return [entry for _, entry, _ in islice(self._journal, start, start + limit)]
+
+    async def history(self, subject: str, limit: int) -> Sequence[Entry]:
+        """Give the last `limit` entries about one subject that are kept, oldest first."""
+        entries = self._of.get(subject, ())
+        return list(islice(entries, max(0, len(entries) - limit), None))
 
     async def position(self) -> int:
         """Give the journal's last position; 0 when nothing was ever appended."""
@@ -67,15 +78,21 @@ class MemoryStore:
         """Remove entries older than the retention, a bounded number a call; return how many."""
         limit = now - self._keep_journal
         removed = 0
-        for count, (at, _) in enumerate(islice(self._journal, ENTRIES_A_PRUNE), start=1):
+        for count, (at, _, _) in enumerate(islice(self._journal, ENTRIES_A_PRUNE), start=1):
             if at < limit:
                 removed = count
         for _ in range(removed):
-            self._journal.popleft()
+            _, _, subject = self._journal.popleft()
+            if subject is not None:
+                entries = self._of[subject]
+                entries.popleft()
+                if not entries:
+                    del self._of[subject]
         return removed
 
     async def close(self) -> None:
         """Forget everything."""
         self._rows.clear()
         self._journal.clear()
+        self._of.clear()
         self._cursors.clear()

@@ -1,4 +1,4 @@
-"""What else the core consumes and a recording keeps: queue settings and gaps."""
+"""What else the core consumes and a recording keeps: queue settings, gaps, what people do."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -12,10 +12,13 @@ from ringback.wire.tolerance import pruned
 from ringback.wire.values import Reference, WholeSeconds
 
 __all__ = [
+    "Deed",
     "Gap",
     "Queue",
+    "decode_deed",
     "decode_gap",
     "decode_settings",
+    "encode_deed",
     "encode_gap",
     "encode_settings",
     "queue_settings",
@@ -73,8 +76,17 @@ class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which topics; none: all that the source has."""
 
 
+class Deed(msgspec.Struct, frozen=True, rename="camel"):
+    """What somebody did: an alert was acknowledged."""
+
+    action: Literal["acknowledge"]
+    alert_id: str
+    by: str
+
+
 _AUTO_DIAL_SECONDS = 300
 _gap = msgspec.json.Decoder(Gap).decode
+_deed = msgspec.json.Decoder(Deed).decode
 
 
 def decode_settings(data: bytes) -> QueueSettings:
@@ -130,6 +142,19 @@ def decode_gap(data: bytes) -> Gap:
         gap = _gap(data)
         since = gap.since
         return gap if since is None else msgspec.structs.replace(gap, since=since.astimezone(UTC))
+    except msgspec.DecodeError as error:
+        raise _refused(error) from None
+
+
+def encode_deed(deed: Deed) -> bytes:
+    """Write what somebody did as a recording keeps it."""
+    return msgspec.json.encode(deed)
+
+
+def decode_deed(data: bytes) -> Deed:
+    """Read what a recording keeps of what somebody did. Raises `FrameError`."""
+    try:
+        return _deed(data)
     except msgspec.DecodeError as error:
         raise _refused(error) from None
 

@@ -12,7 +12,7 @@ from ringback.core.events import Event
 from ringback.core.policy import Policy
 from ringback.core.snapshots import QueueSettings
 from ringback.core.tracker import Tracker
-from ringback.errors import StoreError
+from ringback.errors import AlertUnknown, StoreError
 from ringback.ports import Reading, Record
 from ringback.runtime.pipeline import GROUP, LINGER, ROOM, Pipeline
 from ringback.runtime.replay import Replay
@@ -404,7 +404,7 @@ async def test_a_clock_that_is_set_back_fires_nothing_before_its_time() -> None:
 
 
 async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
-    """Frames, reads, settings, gaps, and what falls due meanwhile, be it noticed a bit late."""
+    """Frames, reads, settings, gaps, deeds, and what falls due, be it noticed a bit late."""
     store = HeldStore()
     records: list[Record] = []
 
@@ -436,6 +436,10 @@ async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
         await asyncio.sleep(0.7)
         pipeline.fire()
     pipeline.frame(frame("c-2"))
+    pipeline.acknowledge("c-8/due_not_released/1", "ada")
+    pipeline.acknowledge("c-8/due_not_released/1", "bob")
+    with pytest.raises(AlertUnknown):
+        pipeline.acknowledge("c-8/due_not_released/2", "ada")
     pipeline.read(Reading(rest("c-3", **OVER), clock.now()))
     pipeline.read(Reading(b"<html>", clock.now()))
     await pipeline.commit()
@@ -447,3 +451,25 @@ async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
     assert [encode(event) for event in told] == journal
     kinds = types(await store.read(0, 100))
     assert {"callback.unverified", "callback.verified", "alert.firing"} <= set(kinds)
+    assert kinds.count("alert.acknowledged") == 1
+    assert [record.kind for record in records].count("operator") == 1
+
+
+async def test_one_can_wait_until_what_was_decided_is_committed() -> None:
+    store = HeldStore()
+    pipeline = make_pipeline(store, LoopClock())
+    await pipeline.committed()
+    async with committing(pipeline):
+        feed(pipeline, 1)
+        await asyncio.sleep(1)
+        store.free.clear()
+        feed(pipeline, 1, start=1)
+        await asyncio.sleep(1)
+        feed(pipeline, 1, start=2)
+        waiting = asyncio.create_task(pipeline.committed())
+        await settled()
+        assert not waiting.done()
+        store.free.set()
+        await waiting
+        assert (pipeline.commits, pipeline.position) == (3, 3)
+        await pipeline.committed()

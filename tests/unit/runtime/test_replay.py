@@ -13,7 +13,7 @@ from ringback.errors import RecordingError
 from ringback.ports import Record, RecordKind
 from ringback.runtime.replay import Replay
 from ringback.sources.recording import read_recordings
-from ringback.wire.inputs import Gap, encode_gap, encode_settings
+from ringback.wire.inputs import Deed, Gap, encode_deed, encode_gap, encode_settings
 from support.callbacks import START, at
 from support.gateway import frame
 from support.runtime import decoder
@@ -220,8 +220,27 @@ def test_a_line_that_cannot_be_read_is_skipped_and_said() -> None:
     assert played.replay.counts == {"records": 1, "snapshot": 1, "events": 1, "skipped": 1}
 
 
-def test_what_operators_did_is_counted() -> None:
-    assert Played([record(0, b"{}", "operator")]).replay.counts["operator"] == 1
+def deed(alert_id: str) -> bytes:
+    return encode_deed(Deed("acknowledge", alert_id, "ada"))
+
+
+def test_what_operators_did_is_done_again() -> None:
+    records = [
+        record(0, SCHEDULED),
+        record(100, deed("c-9/due_not_released/1"), "operator"),
+        record(101, deed("c-9/due_not_released/1"), "operator"),
+    ]
+    played = Played(records)
+    assert played.told == ["callback.scheduled", "alert.firing", "alert.acknowledged"]
+    assert played.replay.counts["operator"] == 2
+    assert played.complaints == []
+
+
+@pytest.mark.parametrize("done", [b"{}", b"[", deed("c-9/due_not_released/1")])
+def test_what_operators_cannot_have_done_is_skipped(done: bytes) -> None:
+    played = Played([record(0, done, "operator"), record(0, frame("c-1"))])
+    assert played.told == ["callback.waiting"]
+    assert len(played.complaints) == 1
 
 
 def test_it_says_where_the_conversations_are() -> None:

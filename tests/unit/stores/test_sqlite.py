@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from ringback.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew
 from ringback.ports import Batch, Row
-from ringback.stores.sqlite import SqliteStore, backup, schema, writer
+from ringback.stores.sqlite import SqliteStore, backup, marks, schema, writer
 from ringback.stores.sqlite import store as store_module
 from ringback.stores.sqlite.schema import MIGRATIONS, Migration
 from support.crash_vfs import Disk
@@ -249,7 +249,8 @@ async def test_an_older_store_is_brought_up_to_date_with_its_content(written: Pa
     assert await difference(store, 30) is None
     await store.commit(batch(31), at(31))
     await store.close()
-    assert ask(written, "SELECT value FROM meta WHERE name = 'schema_version'") == 2
+    version = ask(written, "SELECT value FROM meta WHERE name = 'schema_version'")
+    assert version == len(MIGRATIONS) + 1
     assert ask(written, "SELECT count(origin) FROM journal") == 0
 
 
@@ -260,7 +261,34 @@ async def test_a_migration_that_fails_leaves_the_store_as_it_was(written: Path) 
     assert await difference(store, 30) is None
     await store.close()
     assert ask(written, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'") == 0
-    assert ask(written, "SELECT value FROM meta WHERE name = 'schema_version'") == 1
+    assert ask(written, "SELECT value FROM meta WHERE name = 'schema_version'") == len(MIGRATIONS)
+
+
+async def test_entries_from_before_there_were_histories_are_found_too(path: Path) -> None:
+    store = await SqliteStore.open(path, KEEP)
+    events = [b'{"subject":"c-%d"}' % (number % 3) for number in range(10_000)]
+    await store.commit(Batch({}, [*events, b"{}", b"no JSON"], {}), at(0))
+    assert await store.history("c-1", 10) == []
+    await store.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("DROP TABLE trace; UPDATE meta SET value = 1 WHERE name = 'schema_version'")
+    connection.close()
+    store = await SqliteStore.open(path, KEEP)
+    found = await store.history("c-1", 10_000)
+    await store.close()
+    assert [entry.position for entry in found] == list(range(2, 10_001, 3))
+    assert {entry.body for entry in found} == {b'{"subject":"c-1"}'}
+
+
+async def test_one_of_the_same_mark_is_not_taken_for_another(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "_hash", lambda _: 7)
+    store = await SqliteStore.open(path, KEEP)
+    await store.commit(Batch({}, [b'{"subject":"a"}', b'{"subject":"b"}'], {}, ["a", "b"]), at(0))
+    found = await store.history("b", 10)
+    await store.close()
+    assert [entry.position for entry in found] == [2]
 
 
 async def test_a_newer_store_is_refused_unless_it_says_that_older_code_may_use_it(
@@ -273,11 +301,11 @@ async def test_a_newer_store_is_refused_unless_it_says_that_older_code_may_use_i
     assert await difference(store, 31) is None
     await store.close()
     connection = apsw.Connection(str(written))
-    connection.execute("UPDATE meta SET value = 3 WHERE name IN ('schema_version', 'readable_by')")
+    connection.execute("UPDATE meta SET value = 9 WHERE name IN ('schema_version', 'readable_by')")
     connection.close()
     refused = await refusal(written)
     assert isinstance(refused, StoreTooNew)
-    assert "schema version is 3" in str(refused)
+    assert "schema version is 9" in str(refused)
 
 
 async def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import apsw
 
 from ringback.errors import StoreDamaged, StoreError, StoreTooNew
 from ringback.stores.sqlite.faults import faults
+from ringback.stores.sqlite.marks import mark_of_entry
 
 __all__ = ["MIGRATIONS", "Migration", "connect", "examine", "upgrade"]
 
@@ -59,6 +60,20 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
         readable_by=1,
     ),
+    Migration(
+        """
+        CREATE TABLE trace (
+            mark INTEGER NOT NULL,        -- what the entry is about: see marks.py
+            position INTEGER NOT NULL,
+            PRIMARY KEY (mark, position)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO trace
+            SELECT mark, position FROM
+                (SELECT mark_of_entry(position, body) AS mark, position FROM journal)
+            WHERE mark IS NOT NULL;
+        """,
+        readable_by=1,
+    ),
 )
 
 
@@ -102,6 +117,7 @@ def upgrade(connection: apsw.Connection, store: str, migrations: tuple[Migration
             if _meta(connection, "readable_by") > known:
                 raise StoreTooNew(store, found, known)
             return
+        connection.create_scalar_function("mark_of_entry", mark_of_entry, 2)
         for migration in migrations[found:]:
             connection.execute(migration.script)
         if found < known:

@@ -8,6 +8,7 @@ however this process ends, and other programs may still read the database.
 import asyncio
 import fcntl
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -21,6 +22,7 @@ import apsw
 from ringback.errors import PositionGone, StoreError, StoreLocked
 from ringback.ports import Batch, Entry, Row
 from ringback.stores.sqlite.faults import faults
+from ringback.stores.sqlite.marks import marks_of, subject_of
 from ringback.stores.sqlite.schema import MIGRATIONS, Migration, connect, upgrade
 from ringback.stores.sqlite.writer import Writer
 
@@ -108,6 +110,10 @@ class SqliteStore:
         """Give at most `limit` entries that follow `after`, oldest first. Raises `PositionGone`."""
         return await self._on(self._reading, partial(self._entries, after, limit))
 
+    async def history(self, subject: str, limit: int) -> Sequence[Entry]:
+        """Give the last `limit` entries about one subject that are kept, oldest first."""
+        return await self._on(self._reading, partial(self._history, subject, limit))
+
     async def position(self) -> int:
         """Give the journal's last position; 0 when nothing was ever appended."""
         return self._opened.writer.position
@@ -147,6 +153,22 @@ class SqliteStore:
         if after < pruned:
             raise PositionGone(self._path, after, pruned + 1)
         return entries
+
+    def _history(self, subject: str, limit: int) -> list[Entry]:
+        reader = self._opened.reader
+        # One by one: SQLite looks up either at once, but reads the whole table for both together.
+        first = reader.execute("SELECT min(position) FROM journal").get
+        last = reader.execute("SELECT max(position) FROM journal").get
+        if first is None:
+            return []
+        found = reader.execute(
+            "SELECT journal.position, body FROM carray(?) AS marks"
+            " CROSS JOIN trace ON mark = marks.value CROSS JOIN journal USING (position)",
+            (apsw.carray(marks_of(subject, first, last)),),
+        )
+        # Another subject may have the same mark. The last ones are kept, however many there are.
+        entries = (Entry(position, body) for position, body in found if subject_of(body) == subject)
+        return list(deque(entries, maxlen=limit))
 
     async def _on(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         # Shielded: what was asked of a thread is done, even if nobody waits for it any more.

@@ -13,6 +13,7 @@ import apsw
 from ringback.errors import StoreError
 from ringback.ports import Batch
 from ringback.stores.sqlite.faults import faults
+from ringback.stores.sqlite.marks import block_begin, positions_marked
 
 __all__ = ["Writer"]
 
@@ -54,6 +55,10 @@ class Writer:
                 "INSERT INTO journal (position, at, body) VALUES (?, ?, ?)",
                 [(p, at, body) for p, body in enumerate(batch.events, self.position + 1)],
             )
+            self._connection.executemany(
+                "INSERT INTO trace (mark, position) VALUES (?, ?)",
+                positions_marked(self.position + 1, batch.subjects),
+            )
             if batch.cursors:
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO cursor (reader, position) VALUES (?, ?)",
@@ -80,6 +85,8 @@ class Writer:
             if last is not None:
                 self._connection.execute("DELETE FROM journal WHERE position <= ?", (last,))
                 removed = self._connection.changes()
+                # The block that `last` is in goes as a whole, once all of it has gone.
+                self._connection.execute("DELETE FROM trace WHERE mark < ?", (block_begin(last),))
                 self._connection.execute("UPDATE meta SET value = ? WHERE name = 'pruned'", (last,))
 
         self._transact(remove)
