@@ -6,18 +6,28 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import structlog
+from msgspec import UNSET, UnsetType
+
 from ringback import __version__
+from ringback.app.charting import Charting
+from ringback.app.parts import make_policy
 from ringback.app.sources import queue_names
 from ringback.ports import Source, Store
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.turns import in_turns
 from ringback.settings import Settings
 from ringback.sources.genesys.regions import REGIONS, find_region
+from ringback.vitals.sources import report_of
 from ringback.web.api.alerts import alerts_handlers
 from ringback.web.api.answers import Answers
 from ringback.web.api.callbacks import callbacks_handlers
+from ringback.web.api.life import life_handlers
+from ringback.web.api.schemas import schemas_handlers
 from ringback.web.api.session import Place, session_handlers
+from ringback.web.api.sources import SourceReport, sources_handlers
 from ringback.web.api.summary import summary_handlers
+from ringback.web.api.trends import trends_handlers
 from ringback.web.board.board import Board
 from ringback.web.journal import Told
 from ringback.wire.cloudevents import decode
@@ -25,6 +35,8 @@ from ringback.wire.cloudevents import decode
 __all__ = ["Showing"]
 
 CHUNK = 500
+
+log = structlog.get_logger(__name__)
 
 
 class Showing:
@@ -34,23 +46,35 @@ class Showing:
         self, settings: Settings, pipeline: Pipeline, store: Store, source: Source
     ) -> None:
         self.board = Board()
+        self.charting = Charting(self.board, store, pipeline.clock)
         self._pipeline = pipeline
         self._store = store
+        self._report = partial(report_of, pipeline, source, settings.source.kind)
         names = partial(queue_names, source)
         answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, _platform_link(settings))
+        policy = make_policy(settings)
+        audit = _Logged()
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
+            *life_handlers(
+                answers, pipeline, store.history, policy=policy, place=place, audit=audit
+            ),
             *summary_handlers(answers, names),
-            *alerts_handlers(answers),
+            *alerts_handlers(answers, pipeline, audit),
+            *sources_handlers(answers, self._reports, lambda: pipeline.position),
+            *trends_handlers(answers, lambda: (self.charting.trends, self.charting.complete)),
             *session_handlers(answers, place, names),
+            *schemas_handlers(answers, __version__),
         ]
 
     async def load(self) -> None:
-        """Bring onto the board what was restored; from then on it follows the journal."""
+        """Bring onto the board what was restored, then read the past for the trends."""
         await in_turns(self.board.load(self._pipeline.tracker))
         await self._pipeline.committed()
         self.board.complete(self._pipeline.position)
+        log.info("board_loaded", callbacks=len(self.board.rows))
+        await self.charting.fill()
         await asyncio.Event().wait()
 
     async def follow(self) -> None:
@@ -59,14 +83,26 @@ class Showing:
         while True:
             await self._pipeline.advanced(position)
             entries = await self._store.read(position, CHUNK)
-            self.board.apply([Told(one.position, one.body, decode(one.body)) for one in entries])
+            told = [Told(one.position, one.body, decode(one.body)) for one in entries]
+            self.board.apply(told)
+            self.charting.apply(told)
             position = self.board.position
 
+    def _reports(self) -> list[SourceReport]:
+        return [self._report(asyncio.get_running_loop().time())]
 
-def _platform_link(settings: Settings) -> str | None:
+
+class _Logged:
+    """What people did, in the daemon's log."""
+
+    def note(self, who: str, action: str, subject: str, **facts: str) -> None:
+        log.info("deed", who=who, action=action, subject=subject, **facts)
+
+
+def _platform_link(settings: Settings) -> str | UnsetType:
     """Say where the platform shows a conversation."""
     genesys = settings.genesys
     if settings.source.kind != "genesys" or not genesys.region:
-        return None
+        return UNSET
     domain = REGIONS[find_region(genesys.region)]
     return f"https://apps.{domain}/directory/#/engage/admin/interactions/{{conversationId}}"

@@ -1,18 +1,24 @@
 """`/api/v1/alerts`: what is firing, and acknowledging it."""
 
-from typing import Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
-from litestar import Request, Response, get
-from msgspec import UNSET, UnsetType
+from litestar import Request, Response, get, post
+from litestar.exceptions import ClientException, NotFoundException, PermissionDeniedException
+from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.events import Time
 from ringback.core.lifecycle import State
+from ringback.core.tracker import Tracker
 from ringback.core.watch import RULES
+from ringback.errors import AlertOver, AlertUnknown
+from ringback.ports import Audit
 from ringback.web.api.answers import Answer, Answers
-from ringback.web.api.asking import read_query
-from ringback.web.api.summary import Nothing
-from ringback.web.board.rows import Acknowledged, Alarm, Row
+from ringback.web.api.asking import Nothing, read_body, read_query
+from ringback.web.api.describing import describe
+from ringback.web.api.life import Decided
+from ringback.web.board.rows import Acknowledged, Alarm, Row, alarms_of
+from ringback.web.visitors import Role, visitor_of
 
 __all__ = ["Alert", "Alerts", "alerts_handlers"]
 
@@ -33,7 +39,7 @@ class Alert(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_
     """When the condition reached its threshold."""
     queue_id: str | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
-    acknowledged: Acknowledged | None = None
+    acknowledged: Acknowledged | UnsetType = UNSET
 
 
 class Alerts(Answer, kw_only=True):
@@ -42,12 +48,34 @@ class Alerts(Answer, kw_only=True):
     alerts: list[Alert]
 
 
-def alerts_handlers(answers: Answers) -> list[Any]:
+class Acknowledge(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Which alert somebody has seen."""
+
+    alert_id: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Seen(Answer, kw_only=True):
+    """An alert that somebody has seen."""
+
+    alert_id: str
+    acknowledged: Acknowledged
+
+
+class Acknowledging(Decided, Protocol):
+    """Whoever decides on alerts."""
+
+    def acknowledge(self, alert_id: str, by: str) -> None:
+        """Note who has seen that an alert is firing. Raises `AlertError`."""
+
+
+def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> list[Any]:
     """Make the handlers."""
 
-    @get("/api/v1/alerts")
+    @get(
+        "/api/v1/alerts",
+        opt=describe("Alerts that are firing", Alerts, problems=(400, 503), cached=True),
+    )
     async def alerts(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Give what is firing."""
         read_query(request, Nothing)
         head = answers.begin()
         known = answers.known(request, head)
@@ -57,7 +85,44 @@ def alerts_handlers(answers: Answers) -> list[Any]:
         found.sort(key=lambda one: (one.since, one.alert_id))
         return answers.answer(request, Alerts(**head, alerts=found))
 
-    return [alerts]
+    @post(
+        "/api/v1/alerts/acknowledge",
+        status_code=200,
+        opt=describe(
+            "Note that one has seen an alert; the first who has stays",
+            Seen,
+            body=Acknowledge,
+            problems=(400, 403, 404, 409, 415, 503),
+        ),
+    )
+    async def acknowledge(request: Request[Any, Any, Any]) -> Response[bytes]:
+        read_query(request, Nothing)
+        visitor = visitor_of(request)
+        if visitor.role is not Role.OPERATOR:
+            raise PermissionDeniedException("Only operators may acknowledge.")
+        alert_id = (await read_body(request, Acknowledge)).alert_id
+        head = answers.begin()
+        try:
+            deciding.acknowledge(alert_id, visitor.name)
+        except AlertUnknown as error:
+            raise NotFoundException(str(error)) from None
+        except AlertOver as error:
+            raise ClientException(str(error), status_code=409) from None
+        seen = _seen(deciding.tracker, alert_id)
+        audit.note(visitor.name, "acknowledge", alert_id)
+        await deciding.committed()
+        return answers.private(Seen(**head, alert_id=alert_id, acknowledged=seen))
+
+    return [alerts, acknowledge]
+
+
+def _seen(tracker: Tracker, alert_id: str) -> Acknowledged:
+    found = tracker.find(alert_id.partition("/")[0])
+    assert found is not None  # noqa: S101  # it was acknowledged just now
+    alarms = {one.alert.alert_id: one.acknowledged for one in alarms_of(*found)}
+    seen = alarms[alert_id]
+    assert seen is not None  # noqa: S101  # as above
+    return seen
 
 
 def _alert(alarm: Alarm, row: Row) -> Alert:
@@ -73,5 +138,5 @@ def _alert(alarm: Alarm, row: Row) -> Alert:
         since=told.since,
         queue_id=row.queue_id,
         user_id=row.user_id,
-        acknowledged=alarm.acknowledged,
+        acknowledged=UNSET if alarm.acknowledged is None else alarm.acknowledged,
     )

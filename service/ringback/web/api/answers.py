@@ -57,8 +57,7 @@ class Answers:
     ) -> Response[bytes] | None:
         """Give a 304 if the asker has the answer; `ticking` ones change with time alone too."""
         tag = self._tag(request, head["position"], head["now"] if ticking else "")
-        asked = request.headers.get("if-none-match", "")
-        if tag not in (each.strip() for each in asked.split(",")):
+        if tag not in _tags(request):
             return None
         headers = _headers(head["position"], tag)
         return Response(b"", status_code=304, headers=headers, media_type="application/json")
@@ -76,6 +75,21 @@ class Answers:
             headers["content-encoding"] = "gzip"
         return Response(content, headers=headers, media_type="application/json")
 
+    def constant(
+        self, request: Request[Any, Any, Any], content: bytes, media_type: str
+    ) -> Response[bytes]:
+        """Answer what is the same for as long as this version runs."""
+        tag = f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
+        headers = _headers(self.board.position, tag)
+        if tag in _tags(request):
+            return Response(b"", status_code=304, headers=headers, media_type=media_type)
+        return Response(content, headers=headers, media_type=media_type)
+
+    def private(self, body: Answer) -> Response[bytes]:
+        """Answer something that nobody may keep."""
+        headers = {"ringback-position": str(body.position)}
+        return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")
+
     def _tag(self, request: Request[Any, Any, Any], position: int, more: str) -> str:
         query: bytes = request.scope["query_string"]
         asked = f"{request.scope['path']}?{query.decode('latin-1')} {more}"
@@ -90,6 +104,11 @@ def _headers(position: int, tag: str) -> dict[str, str]:
         "cache-control": "no-cache",
         "vary": "Accept-Encoding",
     }
+
+
+def _tags(request: Request[Any, Any, Any]) -> list[str]:
+    """Give what the asker has."""
+    return [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
 
 
 def _takes_gzip(request: Request[Any, Any, Any]) -> bool:

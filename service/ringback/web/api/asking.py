@@ -6,9 +6,13 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import ClientException
 
-__all__ = ["read_body", "read_query"]
+__all__ = ["Nothing", "read_body", "read_query"]
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A query without parameters."""
 
 
 def read_query(request: Request[Any, Any, Any], shape: type[T]) -> T:

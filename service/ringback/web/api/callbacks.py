@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request, Response, get
 from litestar.exceptions import ClientException
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.lifecycle import State
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import read_query
+from ringback.web.api.describing import describe
 from ringback.web.board.looking import Cursor, Looking, Page, Sort, fits, look
 from ringback.web.board.rows import Row
 
@@ -76,16 +77,24 @@ class Callbacks(Answer, kw_only=True):
     total: int
     """How many match, on all pages."""
     callbacks: list[Row]
-    next: str | None = None
+    next: str | UnsetType = UNSET
     """Asks for the next page; absent on the last one."""
 
 
 def callbacks_handlers(answers: Answers, names: Callable[[], Mapping[str, str]]) -> list[Any]:
     """Make the handler; `names` gives those of queues."""
 
-    @get("/api/v1/callbacks")
+    @get(
+        "/api/v1/callbacks",
+        opt=describe(
+            "Callbacks that are open",
+            Callbacks,
+            query=CallbacksQuery,
+            problems=(400, 503),
+            cached=True,
+        ),
+    )
     async def callbacks(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Give open callbacks."""
         query = read_query(request, CallbacksQuery)
         looking = _looking(query)
         head = answers.begin()
@@ -105,7 +114,7 @@ def callbacks_handlers(answers: Answers, names: Callable[[], Mapping[str, str]])
 
 
 def _body(head: dict[str, Any], page: Page) -> Callbacks:
-    following = None if page.next is None else _written(page.next)
+    following = UNSET if page.next is None else _written(page.next)
     return Callbacks(**head, total=page.total, callbacks=list(page.rows), next=following)
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response, get
+from msgspec import UNSET, UnsetType
 
 from ringback.web.api.answers import Answer, Answers
-from ringback.web.api.asking import read_query
-from ringback.web.api.summary import Nothing
+from ringback.web.api.asking import Nothing, read_query
+from ringback.web.api.describing import describe
 from ringback.web.visitors import Role, visitor_of
 
 __all__ = ["Place", "Session", "session_handlers"]
@@ -19,8 +21,14 @@ class Place(msgspec.Struct, frozen=True):
 
     version: str
     org: str
-    platform_link: str | None = None
+    platform_link: str | UnsetType = UNSET
     """Where the platform shows a conversation, with `{conversationId}` in it."""
+
+    def link_to(self, conversation_id: str) -> str | UnsetType:
+        """Say where the platform shows one conversation."""
+        if self.platform_link is UNSET:
+            return UNSET
+        return self.platform_link.replace("{conversationId}", quote(conversation_id, safe=""))
 
 
 class Session(Answer, kw_only=True):
@@ -32,7 +40,7 @@ class Session(Answer, kw_only=True):
     """Whether numbers and names are masked in the feed too."""
     version: str
     org: str
-    platform_link: str | None = None
+    platform_link: str | UnsetType = UNSET
     """Where the platform shows a conversation: put its id for `{conversationId}`."""
     queues: dict[str, str]
     """Names of queues by id, as far as known."""
@@ -43,9 +51,11 @@ def session_handlers(
 ) -> list[Any]:
     """Make the handler; `names` gives those of queues."""
 
-    @get("/api/v1/session")
+    @get(
+        "/api/v1/session",
+        opt=describe("Who asks, and what it takes to show callbacks", Session, problems=(400, 503)),
+    )
     async def session(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Say who asks."""
         read_query(request, Nothing)
         visitor = visitor_of(request)
         body = Session(

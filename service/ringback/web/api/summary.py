@@ -6,18 +6,15 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.lifecycle import State
 from ringback.web.api.answers import Answer, Answers
-from ringback.web.api.asking import read_query
+from ringback.web.api.asking import Nothing, read_query
+from ringback.web.api.describing import describe
 from ringback.web.board.counting import QueueCount, StateCount, count
 
-__all__ = ["Nothing", "Summary", "summary_handlers"]
-
-
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A query without parameters."""
+__all__ = ["Summary", "summary_handlers"]
 
 
 class AlertCounts(msgspec.Struct, frozen=True):
@@ -39,7 +36,7 @@ class Scheduled(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True,
     """Released within the last `hours`."""
     in_time: int
     """Of those, no later than two minutes after their time."""
-    service_level: Annotated[float, Meta(ge=0, le=1)] | None = None
+    service_level: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
     """The share released in time of those released and those late."""
     hours: int
 
@@ -58,9 +55,11 @@ class Summary(Answer, kw_only=True):
 def summary_handlers(answers: Answers, names: Callable[[], Mapping[str, str]]) -> list[Any]:
     """Make the handler; `names` gives those of queues."""
 
-    @get("/api/v1/summary")
+    @get(
+        "/api/v1/summary",
+        opt=describe("Everything in numbers", Summary, problems=(400, 503), cached=True),
+    )
     async def summary(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Give everything in numbers."""
         read_query(request, Nothing)
         head = answers.begin()
         known = answers.known(request, head, ticking=True)

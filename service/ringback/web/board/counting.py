@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from ringback.core.events import Time
 from ringback.core.lifecycle import State
 from ringback.web.board.rows import Row
 
@@ -15,7 +17,7 @@ class StateCount(msgspec.Struct, rename="camel", omit_defaults=True):
     """How many are in one state."""
 
     count: int
-    oldest: str | None = None
+    oldest: Time | UnsetType = UNSET
     """Since when the one is in it that is in it longest."""
 
 
@@ -23,9 +25,9 @@ class QueueCount(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     """How many are in one queue."""
 
     queue_id: str
-    name: str | None = None
+    name: str | UnsetType = UNSET
     states: dict[State, int]
-    waiting_oldest: str | None = None
+    waiting_oldest: Time | UnsetType = UNSET
     """Since when the one waits that waits longest."""
     alerts: int
 
@@ -55,7 +57,7 @@ def count(rows: Iterable[Row], names: Mapping[str, str], now: str) -> Counts:
         if in_state is None:
             in_state = states[state] = StateCount(0, since)
         in_state.count += 1
-        if in_state.oldest is None or since < in_state.oldest:
+        if in_state.oldest is UNSET or since < in_state.oldest:
             in_state.oldest = since
         if state is State.SCHEDULED and row.scheduled_time and row.scheduled_time <= now:
             overdue.append(row.scheduled_time)
@@ -64,12 +66,15 @@ def count(rows: Iterable[Row], names: Mapping[str, str], now: str) -> Counts:
         queue = queues.get(row.queue_id)
         if queue is None:
             queue = queues[row.queue_id] = QueueCount(
-                queue_id=row.queue_id, name=names.get(row.queue_id), states=Counter(), alerts=0
+                queue_id=row.queue_id,
+                name=names.get(row.queue_id, UNSET),
+                states=Counter(),
+                alerts=0,
             )
         queue.states[state] += 1
         queue.alerts += len(row.alerts)
         if state is State.WAITING and (
-            queue.waiting_oldest is None or since < queue.waiting_oldest
+            queue.waiting_oldest is UNSET or since < queue.waiting_oldest
         ):
             queue.waiting_oldest = since
     ordered = sorted(queues.values(), key=lambda one: (one.name or "", one.queue_id))

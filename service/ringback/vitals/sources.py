@@ -1,0 +1,79 @@
+"""What a source has to say of itself: what it hears, its channels, its gaps and their repair."""
+
+from datetime import datetime
+
+from msgspec import UNSET, UnsetType
+
+from ringback.core.events import rfc3339
+from ringback.core.gaps import MOST_TOPICS_TOLD, Gap
+from ringback.ports import Source
+from ringback.runtime.pipeline import Pipeline
+from ringback.sources.genesys.fleet import ChannelState
+from ringback.sources.genesys.source import GenesysSource
+from ringback.web.api.sources import ChannelReport, GapReport, ReadsReport, SourceReport
+
+__all__ = ["report_of"]
+
+
+def report_of(pipeline: Pipeline, source: Source, kind: str, at: float) -> SourceReport:
+    """Report on a source; `at` is the present on the loop's clock."""
+    repair = pipeline.tracker.repair
+    reads: ReadsReport | UnsetType = UNSET
+    genesys = source if isinstance(source, GenesysSource) else None
+    if genesys is not None:
+        reconciliation = genesys.reconciliation
+        reads = ReadsReport(
+            wanted=len(repair.wants),
+            done=reconciliation.reads,
+            surveys=reconciliation.surveys,
+            failed=dict(reconciliation.failures),
+        )
+    channels = None if genesys is None else genesys.fleet.channels
+    gaps = [gap for gap in repair.ledger.gaps.values() if gap.source == source.name]
+    return SourceReport(
+        name=source.name,
+        kind=kind,
+        hears=repair.ledger.hears_all(source.name),
+        blind_since=_time(pipeline.blind_since()),
+        last_frame=_time(pipeline.heard_at),
+        problems=list(source.problems),
+        queues=UNSET if genesys is None else len(genesys.queues),
+        topics=UNSET if channels is None else sum(len(one.topics) for one in channels),
+        topics_rejected=UNSET if genesys is None else len(genesys.fleet.rejected),
+        channels=UNSET if channels is None else [_channel(one, at) for one in channels],
+        reads=reads,
+        gaps=[_gap(gap) for gap in reversed(gaps)],
+    )
+
+
+def _channel(channel: ChannelState, at: float) -> ChannelReport:
+    return ChannelReport(
+        state=channel.state,
+        topics=len(channel.topics),
+        age_seconds=_passed(channel.made_at, at),
+        heard_seconds=_passed(channel.heard_at, at),
+        conversation_seconds=_passed(channel.conversation_at, at),
+    )
+
+
+def _gap(gap: Gap) -> GapReport:
+    return GapReport(
+        id=gap.id,
+        began=rfc3339(gap.since),
+        until=_time(gap.until),
+        cause=gap.cause,
+        topics=gap.topics[:MOST_TOPICS_TOLD],
+        topic_count=len(gap.topics),
+        touched=gap.touched,
+        unverified=gap.unverified,
+        repaired_by=dict(gap.repaired_by),
+        repaired_at=_time(gap.repaired_at),
+    )
+
+
+def _time(instant: datetime | None) -> str | UnsetType:
+    return UNSET if instant is None else rfc3339(instant)
+
+
+def _passed(since: float, at: float) -> float:
+    return max(0.0, round(at - since, 1))

@@ -1,0 +1,104 @@
+"""`/api/v1/callbacks/{id}`: all that is known of one callback, and what each fact rests on."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException, PermissionDeniedException
+
+from ringback.core.policy import Policy
+from ringback.core.tracker import Tracker
+from ringback.ports import Audit, Entry
+from ringback.web.api.answers import Answer, Answers
+from ringback.web.api.asking import Nothing, read_query
+from ringback.web.api.describing import describe
+from ringback.web.api.session import Place
+from ringback.web.api.timeline import Life, life_of
+from ringback.web.visitors import Role, visitor_of
+from ringback.wire.cloudevents import decode
+
+__all__ = ["Decided", "life_handlers"]
+
+MOST_EVENTS = 2000
+
+History = Callable[[str, int], Awaitable[Sequence[Entry]]]
+
+
+class Decided(Protocol):
+    """Whoever decides; what it knows may be ahead of what is committed."""
+
+    tracker: Tracker
+
+    async def committed(self) -> None:
+        """Wait until all that was decided so far is committed."""
+
+
+class Revealed(Answer, kw_only=True):
+    """Numbers and names in clear, as far as they are kept."""
+
+    contact: list[str]
+
+
+def life_handlers(
+    answers: Answers,
+    decided: Decided,
+    history: History,
+    *,
+    policy: Policy,
+    place: Place,
+    audit: Audit,
+) -> list[Any]:
+    """Make the handlers; `history` gives the journal's entries about a callback."""
+    tracker = decided.tracker
+
+    @get(
+        "/api/v1/callbacks/{callback_id:str}",
+        opt=describe(
+            "One callback, open or ended, with its timeline",
+            Life,
+            problems=(400, 404, 503),
+            cached=True,
+        ),
+    )
+    async def callback(request: Request[Any, Any, Any], callback_id: str) -> Response[bytes]:
+        read_query(request, Nothing)
+        head = answers.begin()
+        known = answers.known(request, head, ticking=True)
+        if known is not None:
+            return known
+        found = tracker.find(callback_id)
+        if found is None:
+            raise NotFoundException(f"There is no callback {callback_id}, or it is not kept.")
+        now = datetime.fromisoformat(head["now"])
+        await decided.committed()
+        entries = await history(callback_id, MOST_EVENTS)
+        told = [(entry.position, decode(entry.body)) for entry in entries]
+        gaps = list(tracker.repair.ledger.gaps.values())
+        life = life_of(*found, told, gaps=gaps, policy=policy, skews=tracker.skews, now=now)
+        body = Life(**head, **life, link=place.link_to(found[0].id))
+        return answers.answer(request, body, ticking=True)
+
+    @post(
+        "/api/v1/callbacks/{callback_id:str}/reveal",
+        status_code=200,
+        opt=describe(
+            "The numbers and names of one callback in clear; it is noted who asked",
+            Revealed,
+            problems=(400, 403, 404, 503),
+        ),
+    )
+    async def reveal(request: Request[Any, Any, Any], callback_id: str) -> Response[bytes]:
+        read_query(request, Nothing)
+        visitor = visitor_of(request)
+        if visitor.role is not Role.OPERATOR:
+            raise PermissionDeniedException("Only operators may see numbers and names in clear.")
+        head = answers.begin()
+        found = tracker.find(callback_id)
+        if found is None:
+            raise NotFoundException(f"There is no callback {callback_id}, or it is not kept.")
+        await decided.committed()
+        audit.note(visitor.name, "reveal", callback_id)
+        return answers.private(Revealed(**head, contact=list(found[1].contact)))
+
+    return [callback, reveal]
