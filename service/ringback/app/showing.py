@@ -29,12 +29,9 @@ from ringback.web.api.sources import SourceReport, sources_handlers
 from ringback.web.api.summary import summary_handlers
 from ringback.web.api.trends import trends_handlers
 from ringback.web.board.board import Board
-from ringback.web.journal import Told
-from ringback.wire.cloudevents import decode
+from ringback.web.journal import Journal
 
 __all__ = ["Showing"]
-
-CHUNK = 500
 
 log = structlog.get_logger(__name__)
 
@@ -46,9 +43,11 @@ class Showing:
         self, settings: Settings, pipeline: Pipeline, store: Store, source: Source
     ) -> None:
         self.board = Board()
+        self.journal = Journal(store, pipeline.advanced)
         self.charting = Charting(self.board, store, pipeline.clock)
+        self.journal.listen(self.board.apply)
+        self.journal.listen(self.charting.apply)
         self._pipeline = pipeline
-        self._store = store
         self._report = partial(report_of, pipeline, source, settings.source.kind)
         names = partial(queue_names, source)
         answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
@@ -79,14 +78,8 @@ class Showing:
 
     async def follow(self) -> None:
         """Follow the journal from where the daemon has restored."""
-        position = self.board.position = self._pipeline.position
-        while True:
-            await self._pipeline.advanced(position)
-            entries = await self._store.read(position, CHUNK)
-            told = [Told(one.position, one.body, decode(one.body)) for one in entries]
-            self.board.apply(told)
-            self.charting.apply(told)
-            position = self.board.position
+        self.board.position = self._pipeline.position
+        await self.journal.follow(self._pipeline.position)
 
     def _reports(self) -> list[SourceReport]:
         return [self._report(asyncio.get_running_loop().time())]

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable
 
-__all__ = ["masked"]
+import msgspec
+
+from ringback.core.events import CallbackData, Event
+
+__all__ = ["masked", "masked_body"]
 
 DIGITS_SHOWN = 2
 HASHED = "hmac:"
@@ -12,6 +16,15 @@ HASHED = "hmac:"
 def masked(contact: Iterable[str]) -> tuple[str, ...]:
     """Mask the numbers and names of a contact, each on its own."""
     return tuple(map(_mask, contact))
+
+
+def masked_body(body: bytes, event: Event) -> bytes | None:
+    """Mask what is personal in a CloudEvent; None if nothing is."""
+    if not isinstance(event.data, CallbackData) or not event.data.contact:
+        return None
+    envelope = msgspec.json.decode(body)
+    envelope["data"]["contact"] = masked(event.data.contact)
+    return msgspec.json.encode(envelope)
 
 
 def _mask(text: str) -> str:
