@@ -24,13 +24,15 @@ log = structlog.get_logger(__name__)
 class Charting:
     """The trends of one board."""
 
-    def __init__(self, board: Board, store: Store, clock: Clock) -> None:
-        self.trends = Trends(minute_of(clock.now()), ())
+    def __init__(self, board: Board, store: Store, clock: Clock, grace: timedelta) -> None:
+        """`grace` is how long after its time a scheduled callback is still released in time."""
+        self.trends = Trends(minute_of(clock.now()), (), grace)
         self.complete = False
         """Whether the journal was read for all that it still has of the last hours."""
         self._board = board
         self._store = store
         self._clock = clock
+        self._grace = grace
         self._begun = False
 
     def apply(self, told: Sequence[Told]) -> None:
@@ -44,14 +46,14 @@ class Charting:
         until, now = self._board.position, self._clock.now()
         rows = self._board.rows.values()
         waiting = [(row.callback_id, row.since) for row in rows if row.state is State.WAITING]
-        self.trends = Trends(minute_of(now), waiting)
+        self.trends = Trends(minute_of(now), waiting, self._grace)
         self._begun = True
         past: Trends | None = None
         entries = 0
         async for event in self._told(now - timedelta(hours=MOST_HOURS), until):
             if past is None:
                 long = [(one, since) for one, since in waiting if since < event.time]
-                past = Trends(minute_of(_observed(event)), long)
+                past = Trends(minute_of(_observed(event)), long, self._grace)
             past.tell(event)
             entries += 1
         if past is not None:

@@ -43,8 +43,9 @@ class Showing:
         self, settings: Settings, pipeline: Pipeline, store: Store, source: Source
     ) -> None:
         self.board = Board()
+        policy = make_policy(settings)
         self.journal = Journal(store, pipeline.advanced)
-        self.charting = Charting(self.board, store, pipeline.clock)
+        self.charting = Charting(self.board, store, pipeline.clock, policy.due_grace)
         self.journal.listen(self.board.apply)
         self.journal.listen(self.charting.apply)
         self._pipeline = pipeline
@@ -52,14 +53,13 @@ class Showing:
         names = partial(queue_names, source)
         answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, _platform_link(settings))
-        policy = make_policy(settings)
         audit = _Logged()
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
             *life_handlers(
                 answers, pipeline, store.history, policy=policy, place=place, audit=audit
             ),
-            *summary_handlers(answers, names),
+            *summary_handlers(answers, names, lambda: self.charting.trends, policy.due_grace),
             *alerts_handlers(answers, pipeline, audit),
             *sources_handlers(answers, self._reports, lambda: pipeline.position),
             *trends_handlers(answers, lambda: (self.charting.trends, self.charting.complete)),

@@ -84,6 +84,8 @@ class CallbackData(
     outcome: str | UnsetType = UNSET
     contact: list[str] | UnsetType = UNSET
     """Numbers and name, or keyed hashes of the numbers; only if `[privacy]` says so."""
+    unverified: bool = False
+    """Whether a gap has touched it, which was told, and nothing has confirmed it since."""
     clock: ClockUsed
     late_seconds: Seconds | UnsetType = UNSET
     """How long after its due time a timer was found."""

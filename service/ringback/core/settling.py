@@ -60,6 +60,9 @@ class Settling:
         `confirmed` means that it is as it should be, whatever a gap has hidden. Any event of a
         callback then says so; `verified` is told where there is no other.
         """
+        doubted = callback.unverified
+        if confirmed:
+            callback.unverified = False
         cast = Cast(callback)
         armed = self._arm(cast)
         events = self._follow(conversation, cast, now, cause)
@@ -68,11 +71,9 @@ class Settling:
             if reasons:
                 effect = Instant(now, Clock.OBSERVER)
                 events = [self._tell(conversation, cast, now, cause, effect, reasons=reasons)]
-        if callback.unverified and (confirmed or not callback.open):
-            callback.unverified = False
-            if not events:
-                effect = Instant(now, Clock.OBSERVER)
-                events = [self._tell(conversation, cast, now, cause, effect, kind="verified")]
+        if doubted and not callback.unverified and not events:
+            effect = Instant(now, Clock.OBSERVER)
+            events = [self._tell(conversation, cast, now, cause, effect, kind="verified")]
         return events + self._resolve(conversation, cast, now)
 
     def fire(self, conversation: Conversation, callback: Callback, now: datetime) -> list[Event]:
@@ -240,6 +241,7 @@ class Settling:
         if customer is not None and customer.connected_at is not None:
             callback.released = True
         callback.ended_at = effect.at
+        callback.unverified = False
         settings = self._settings.get(current_queue(cast) or "")
         customer_first = settings is not None and settings.customer_first
         callback.outcome = outcome_of(cast, customer_first=customer_first)

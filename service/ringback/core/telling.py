@@ -64,6 +64,7 @@ def tell_callback(
         raw_disconnect_type=_known(raw_type),
         outcome=_known(callback.outcome),
         contact=list(callback.contact) if callback.contact else UNSET,
+        unverified=callback.unverified,
         clock=_clock(callback, effect, skew, waiting),
         late_seconds=_late(now + skew - effect.at) if cause == "timer" else UNSET,
         observed_time=rfc3339(now),

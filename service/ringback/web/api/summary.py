@@ -1,20 +1,28 @@
 """`GET /api/v1/summary`: how many callbacks are where, and how scheduled ones are served."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get
 from msgspec import UNSET, Meta, UnsetType
 
+from ringback.core.events import rfc3339
 from ringback.core.lifecycle import State
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe
 from ringback.web.board.counting import QueueCount, StateCount, count
+from ringback.web.board.trends import Trends
 
 __all__ = ["Summary", "summary_handlers"]
+
+
+HOURS = 4
+"""For the service level; as the dashboard's charts."""
 
 
 class AlertCounts(msgspec.Struct, frozen=True):
@@ -31,11 +39,11 @@ class Scheduled(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True,
     due: int
     """Their time has come, and they are not released."""
     late: int
-    """Of those, more than two minutes ago."""
+    """Of those, longer ago than the grace of two minutes, or as it is set."""
     released: int
     """Released within the last `hours`."""
     in_time: int
-    """Of those, no later than two minutes after their time."""
+    """Of those, no later than that grace."""
     service_level: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
     """The share released in time of those released and those late."""
     hours: int
@@ -52,8 +60,16 @@ class Summary(Answer, kw_only=True):
     alerts: AlertCounts
 
 
-def summary_handlers(answers: Answers, names: Callable[[], Mapping[str, str]]) -> list[Any]:
-    """Make the handler; `names` gives those of queues."""
+def summary_handlers(
+    answers: Answers,
+    names: Callable[[], Mapping[str, str]],
+    trends: Callable[[], Trends],
+    grace: timedelta,
+) -> list[Any]:
+    """Make the handler; `names` gives those of queues.
+
+    A scheduled callback is late once its time has been over for longer than `grace`.
+    """
 
     @get(
         "/api/v1/summary",
@@ -68,16 +84,34 @@ def summary_handlers(answers: Answers, names: Callable[[], Mapping[str, str]]) -
         board = answers.board
         rows = list(board.rows.values())
         alarms = [alarm for alarm, _ in board.firing()]
+        now = datetime.fromisoformat(head["now"])
         counts = await asyncio.to_thread(count, rows, names(), head["now"])
         body = Summary(
             **head,
             total=counts.total,
             states=counts.states,
             queues=counts.queues,
-            scheduled=Scheduled(due=len(counts.overdue), late=0, released=0, in_time=0, hours=4),
+            scheduled=_scheduled(counts.overdue, trends(), now, grace),
             unverified=counts.unverified,
             alerts=AlertCounts(len(alarms), sum(one.acknowledged is not None for one in alarms)),
         )
         return answers.answer(request, body, ticking=True)
 
     return [summary]
+
+
+def _scheduled(
+    overdue: Sequence[str], trends: Trends, now: datetime, grace: timedelta
+) -> Scheduled:
+    late = bisect_left(overdue, rfc3339(now - grace))
+    _, minutes = trends.last(HOURS * 60, now)
+    released = sum(minute.released for minute in minutes)
+    in_time = sum(minute.in_time for minute in minutes)
+    return Scheduled(
+        due=len(overdue),
+        late=late,
+        released=released,
+        in_time=in_time,
+        service_level=round(in_time / (released + late), 4) if released + late else UNSET,
+        hours=HOURS,
+    )

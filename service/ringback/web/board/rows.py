@@ -30,7 +30,6 @@ __all__ = [
 ClockName = Literal["cloud", "provider", "observer"]
 
 _CALLBACK = "ringback.callback."
-_UNVERIFIED = f"{_CALLBACK}unverified.v1"
 _SAME_STATE = tuple(f"{_CALLBACK}{kind}.v1" for kind in ("updated", "unverified", "verified"))
 """Events of a callback without a new state."""
 
@@ -97,8 +96,6 @@ def row_told(event: Event, data: CallbackData, known: Row | None) -> Row | None:
         since, clock = known.since, known.clock
     else:
         since, clock = event.time, data.clock.name
-    # What a timer brings about says nothing of what a gap has hidden.
-    doubted = known is not None and known.unverified and data.cause == "timer"
     return Row(
         callback_id=data.callback_id if known is None else known.callback_id,
         conversation_id=(
@@ -119,8 +116,7 @@ def row_told(event: Event, data: CallbackData, known: Row | None) -> Row | None:
         hold_seconds=data.hold_seconds,
         wait_seconds=data.wait_seconds,
         sequence=event.sequence or 0,
-        unverified=event.type == _UNVERIFIED
-        or (doubted and event.type != f"{_CALLBACK}verified.v1"),
+        unverified=data.unverified,
         alerts=() if known is None else known.alerts,
         contact=() if data.contact is UNSET else masked(data.contact),
     )

@@ -21,6 +21,7 @@ MOST_HOURS = 24
 MINUTES_KEPT = MOST_HOURS * 60 + 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+NOT_RELEASED = (State.SCHEDULED, State.DISCONNECTED)
 
 
 class Minute(msgspec.Struct, gc=False):
@@ -31,13 +32,21 @@ class Minute(msgspec.Struct, gc=False):
     offers: int = 0
     missed: int = 0
     ended: int = 0
+    released: int = 0
+    """Scheduled callbacks that were released."""
+    in_time: int = 0
+    """Those that were no later than the grace allows."""
 
 
 class Trends:
     """The minutes up to the present one. Minutes are counted from the epoch."""
 
-    def __init__(self, begin: int, waiting: Iterable[tuple[str, str]]) -> None:
-        """Begin with a minute; `waiting` are the callbacks that wait then, and since when."""
+    def __init__(self, begin: int, waiting: Iterable[tuple[str, str]], grace: timedelta) -> None:
+        """Begin with a minute; `waiting` are the callbacks that wait then, and since when.
+
+        `grace` is how long after its time a scheduled callback is still released in time.
+        """
+        self._grace = grace
         self.present = begin
         """The minute that lasts."""
         self._now = Minute()
@@ -109,6 +118,12 @@ class Trends:
             now.offers += 1
         now.missed += "auto_dial_missed" in reasons
         now.ended += event.type.endswith(".disconnected.v1")
+        if data.previous_state == State.SCHEDULED and data.state not in NOT_RELEASED:
+            now.released += 1
+            now.in_time += data.scheduled_time is UNSET or (
+                datetime.fromisoformat(event.time) - datetime.fromisoformat(data.scheduled_time)
+                <= self._grace
+            )
 
 
 def minute_of(instant: datetime) -> int:
@@ -124,4 +139,6 @@ def _sum(earlier: Minute, later: Minute) -> Minute:
         earlier.offers + later.offers,
         earlier.missed + later.missed,
         earlier.ended + later.ended,
+        earlier.released + later.released,
+        earlier.in_time + later.in_time,
     )

@@ -30,7 +30,7 @@ export function foldCallback(rows, event) {
     since: before?.since ?? event.time,
     clock: before?.clock ?? data.clock?.name,
     sequence: event.sequence,
-    unverified: kind === "unverified",
+    unverified: data.unverified ?? false,
     contact: data.contact ?? before?.contact,
   };
   if (!NO_STATE.has(kind)) {
