@@ -96,6 +96,7 @@ async def run(settings: Settings, out: TextIO) -> None:
         metrics = Metrics(vitals.measures, __version__)
         showing = Showing(settings, pipeline, store, source)
         daemon.follow("journal", showing.follow)
+        daemon.follow("feed", showing.feed.run)
         daemon.follow("board", showing.load)
         web = WebServer(
             create_app(vitals, metrics.expose, handlers=[*pages(), *showing.handlers]),

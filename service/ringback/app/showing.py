@@ -18,7 +18,7 @@ from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.turns import in_turns
 from ringback.settings import Settings
 from ringback.sources.genesys.regions import REGIONS, find_region
-from ringback.vitals.sources import report_of
+from ringback.vitals.sources import beat_of, report_of
 from ringback.web.api.alerts import alerts_handlers
 from ringback.web.api.answers import Answers
 from ringback.web.api.callbacks import callbacks_handlers
@@ -29,6 +29,9 @@ from ringback.web.api.sources import SourceReport, sources_handlers
 from ringback.web.api.summary import summary_handlers
 from ringback.web.api.trends import trends_handlers
 from ringback.web.board.board import Board
+from ringback.web.feed.events import events_handlers
+from ringback.web.feed.feed import Feed
+from ringback.web.feed.sockets import sockets_handlers
 from ringback.web.journal import Journal
 
 __all__ = ["Showing"]
@@ -48,6 +51,7 @@ class Showing:
         self.charting = Charting(self.board, store, pipeline.clock, policy.due_grace)
         self.journal.listen(self.board.apply)
         self.journal.listen(self.charting.apply)
+        self.feed = Feed(self.journal, pipeline.clock, lambda: (beat_of(pipeline, source.name),))
         self._pipeline = pipeline
         self._report = partial(report_of, pipeline, source, settings.source.kind)
         names = partial(queue_names, source)
@@ -65,6 +69,8 @@ class Showing:
             *trends_handlers(answers, lambda: (self.charting.trends, self.charting.complete)),
             *session_handlers(answers, place, names),
             *schemas_handlers(answers, __version__),
+            *events_handlers(self.feed),
+            *sockets_handlers(self.feed),
         ]
 
     async def load(self) -> None:

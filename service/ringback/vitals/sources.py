@@ -11,8 +11,9 @@ from ringback.runtime.pipeline import Pipeline
 from ringback.sources.genesys.fleet import ChannelState
 from ringback.sources.genesys.source import GenesysSource
 from ringback.web.api.sources import ChannelReport, GapReport, ReadsReport, SourceReport
+from ringback.web.feed.portions import SourceBeat
 
-__all__ = ["report_of"]
+__all__ = ["beat_of", "report_of"]
 
 
 def report_of(pipeline: Pipeline, source: Source, kind: str, at: float) -> SourceReport:
@@ -43,6 +44,16 @@ def report_of(pipeline: Pipeline, source: Source, kind: str, at: float) -> Sourc
         channels=UNSET if channels is None else [_channel(one, at) for one in channels],
         reads=reads,
         gaps=[_gap(gap) for gap in reversed(gaps)],
+    )
+
+
+def beat_of(pipeline: Pipeline, name: str) -> SourceBeat:
+    """Say how fresh a source is, for heartbeats."""
+    return SourceBeat(
+        name=name,
+        hears=pipeline.tracker.repair.ledger.hears_all(name),
+        blind_since=_time(pipeline.blind_since()),
+        last_frame=_time(pipeline.heard_at),
     )
 
 

@@ -10,12 +10,20 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from ringback.errors import SettingsError
+from ringback.web.connection import HttpProtocol, SocketProtocol
 
 __all__ = ["WebServer"]
 
 MOST_CONNECTIONS = 1024
 MOST_HEAD_BYTES = 16 * 1024
 BACKLOG = 128
+MOST_MESSAGE_BYTES = 4096
+"""Of what comes over a websocket: nothing that comes there is of use."""
+PING_SECONDS = 10.0
+UNSENT_BYTES = 256 * 1024
+"""What the kernel takes for a client before it is seen that the client does not."""
+UNHEARD_MILLISECONDS = 60_000
+"""How long a client may be gone without a word, with something on its way to it."""
 
 
 class WebServer:
@@ -29,8 +37,13 @@ class WebServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http="h11",
-                ws="none",
+                http=HttpProtocol,
+                ws=SocketProtocol,
+                ws_max_size=MOST_MESSAGE_BYTES,
+                # For each reader on its own, it would cost more than all else that they do.
+                ws_per_message_deflate=False,
+                ws_ping_interval=PING_SECONDS,
+                ws_ping_timeout=PING_SECONDS,
                 lifespan="off",
                 log_config=None,
                 log_level="warning",
@@ -54,7 +67,10 @@ class WebServer:
         family, kind, protocol, _, address = found[0]
         listening = socket.socket(family, kind, protocol)
         try:
+            # Connections take these over.
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES // 2)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MILLISECONDS)
             listening.bind(address)
             listening.listen(BACKLOG)
         except OSError as error:

@@ -4,6 +4,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.exceptions import ClientException
 
 __all__ = ["Nothing", "read_body", "read_query"]
@@ -15,7 +16,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A query without parameters."""
 
 
-def read_query(request: Request[Any, Any, Any], shape: type[T]) -> T:
+def read_query(request: ASGIConnection[Any, Any, Any, Any], shape: type[T]) -> T:
     """Read the query into a struct. Fields that are tuples may be repeated, or hold commas."""
     lists = {
         field.encode_name

@@ -1,0 +1,71 @@
+"""How one reader follows, whatever the transport: write by write, until one side has enough."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from ringback.errors import PositionGone
+from ringback.web.feed.feed import Feed
+from ringback.web.feed.reader import Reader, Turn
+
+__all__ = ["Ending", "follow"]
+
+
+class Ending(StrEnum):
+    """Why somebody follows no longer."""
+
+    GONE = "gone"
+    """It went by itself."""
+    CLOSED = "closed"
+    """The daemon stops."""
+    STALLED = "stalled"
+    """It did not take what was written to it."""
+    RETENTION = "retention"
+    """What follows its position is not kept any more."""
+    AHEAD = "ahead"
+    """The journal is not as far as its position: it is another journal."""
+
+    @property
+    def reason(self) -> str:
+        """Say it to the reader."""
+        if self is Ending.AHEAD:
+            return "the journal is not as far as this position"
+        return "what follows this position is no longer kept"
+
+
+async def follow(
+    feed: Feed,
+    reader: Reader,
+    write: Callable[[Turn], Awaitable[None]],
+    gone: Callable[[], Awaitable[None]],
+) -> Ending:
+    """Write to a reader until it or the feed ends; `gone` returns when it has gone."""
+    writing = asyncio.create_task(_write(feed, reader, write), name="feed writer")
+    going = asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({writing, going}, return_when=asyncio.FIRST_COMPLETED)
+        ending = writing.result() if writing.done() else Ending.GONE
+    finally:
+        writing.cancel()
+        going.cancel()
+        await asyncio.gather(writing, going, return_exceptions=True)
+    if ending not in (Ending.GONE, Ending.CLOSED):
+        feed.cut_off[ending] += 1
+    return ending
+
+
+async def _write(feed: Feed, reader: Reader, write: Callable[[Turn], Awaitable[None]]) -> Ending:
+    if reader.position > feed.journal.position:
+        return Ending.AHEAD
+    try:
+        while (turn := await reader.turn(feed)) is not None:
+            async with reader.patience(feed.limits.stall_seconds):
+                await write(turn)
+            feed.sent[reader.transport] += len(turn.portion.told)
+    except PositionGone:
+        return Ending.RETENTION
+    except TimeoutError:
+        return Ending.STALLED
+    except OSError:
+        return Ending.GONE
+    return Ending.CLOSED

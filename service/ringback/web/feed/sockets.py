@@ -1,0 +1,84 @@
+"""`GET /api/v1/feed`: the journal over a websocket, one CloudEvent a message."""
+
+from typing import Any
+
+from litestar import WebSocket, websocket
+from litestar.exceptions import HTTPException
+
+from ringback.web.connection import connection_of
+from ringback.web.feed.feed import Feed
+from ringback.web.feed.following import Ending, follow
+from ringback.web.feed.portions import as_frames
+from ringback.web.feed.reader import Reader, Turn
+from ringback.web.feed.wishes import start_of
+from ringback.web.problems import problem_body
+from ringback.web.visitors import Role, visitor_of
+
+__all__ = ["sockets_handlers"]
+
+GOING_AWAY = 1001
+TAKE_A_NEW_SNAPSHOT = 4409
+
+
+def sockets_handlers(feed: Feed) -> list[Any]:
+    """Make the handler."""
+
+    @websocket("/api/v1/feed")
+    async def sockets(socket: WebSocket[Any, Any, Any]) -> None:
+        """Follow the journal, from after a position."""
+        try:
+            wish, after = start_of(socket)
+            masked = visitor_of(socket).role is Role.VIEWER
+            position = feed.journal.position if after is None else after
+            reader = Reader("websocket", wish, position, masked=masked)
+            with feed.reading(reader):
+                await _serve(feed, reader, socket)
+        except HTTPException as error:
+            await _refuse(socket, error)
+
+    return [sockets]
+
+
+async def _serve(feed: Feed, reader: Reader, socket: WebSocket[Any, Any, Any]) -> None:
+    connection = connection_of(socket.scope)
+
+    async def write(turn: Turn) -> None:
+        if turn.portion.told:
+            await connection.write(turn.portion.formed(as_frames, masked=reader.masked))
+
+    async def gone() -> None:
+        # Whatever it says is not listened to.
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+
+    await socket.accept()
+    ending = await follow(feed, reader, write, gone)
+    match ending:
+        case Ending.RETENTION | Ending.AHEAD:
+            await socket.close(TAKE_A_NEW_SNAPSHOT, f"take a new snapshot: {ending.reason}")
+        case Ending.CLOSED:
+            await socket.close(GOING_AWAY, "the daemon stops")
+        case Ending.STALLED:
+            connection.abort()
+        case Ending.GONE:
+            # The server may have said goodbye in our place, to somebody who does not listen.
+            connection.abandon()
+
+
+async def _refuse(socket: WebSocket[Any, Any, Any], error: HTTPException) -> None:
+    """Answer the handshake as any other request would be."""
+    headers = {"content-type": "application/problem+json"} | dict(error.headers or {})
+    await socket.send(
+        {
+            "type": "websocket.http.response.start",
+            "status": error.status_code,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await socket.send(
+        {
+            "type": "websocket.http.response.body",
+            "body": problem_body(error.status_code, error.detail),
+            "more_body": False,
+        }
+    )
