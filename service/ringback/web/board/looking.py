@@ -55,6 +55,9 @@ VALUES: dict[Sort, Callable[[Row], str | float | UnsetType]] = {
 }
 
 
+NUMBERS = (Sort.OFFERS, Sort.STATE, Sort.WAIT_SECONDS, Sort.HOLD_SECONDS)
+
+
 class Cursor(msgspec.Struct, array_like=True, frozen=True):
     """Behind which row a page begins."""
 
@@ -118,7 +121,9 @@ def look(rows: Iterable[Row], looking: Looking, names: Mapping[str, str], now: d
 
 def fits(looking: Looking, cursor: Cursor) -> bool:
     """Whether a cursor is of the order that is asked for."""
-    return cursor.sort == _sort_text(looking)
+    value = cursor.value
+    kind = float | int if looking.sort in NUMBERS else str
+    return cursor.sort == _sort_text(looking) and (value is None or isinstance(value, kind))
 
 
 def _sort_text(looking: Looking) -> str:
