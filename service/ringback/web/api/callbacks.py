@@ -25,7 +25,7 @@ MOST_AT_ONCE = 5000
 """Rows that are looked through without a thread of their own: a few milliseconds."""
 YEAR_SECONDS = 366 * 86_400
 
-Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^,]*$")]
 Texts = Annotated[tuple[Text, ...], Meta(max_length=200)]
 SortText = Literal[
     "since",
