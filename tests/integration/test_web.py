@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -15,25 +15,11 @@ from litestar import Request, get, post
 from ringback.errors import SettingsError
 from ringback.web.app import create_app
 from ringback.web.health import Check, Status
-from ringback.web.metrics import Measure, MeasureKind, Metrics
 from ringback.web.server import WebServer
 from support.debian import require_debian
+from support.web import HEALTHY, METRICS, Patient
 
 SOON = 10.0
-
-
-class Patient:
-    def __init__(self, *checks: Check) -> None:
-        self.parts = checks
-
-    def checks(self) -> Sequence[Check]:
-        return self.parts
-
-
-HEALTHY = Patient(Check("store", Status.OK), Check("restored", Status.OK))
-METRICS = Metrics(
-    lambda: [Measure("ringback_frames", "Frames taken.", MeasureKind.COUNTER, 7)], "1.2.3"
-)
 
 
 @get("/broken", sync_to_thread=False)

@@ -1,7 +1,7 @@
 """`ringback run`: the daemon."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -34,6 +34,7 @@ from ringback.runtime.tuning import tune
 from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource
 from ringback.vitals.daemon import Vitals
+from ringback.vitals.feed import measures_of_feed
 from ringback.vitals.genesys import measures_of
 from ringback.web.app import create_app
 from ringback.web.dashboard.pages import pages
@@ -92,9 +93,9 @@ async def run(settings: Settings, out: TextIO) -> None:
                 settings.shutdown.close_seconds,
             ),
         )
-        vitals = Vitals(daemon, pipeline, source, partial(_measures, source))
-        metrics = Metrics(vitals.measures, __version__)
         showing = Showing(settings, pipeline, store, source)
+        vitals = Vitals(daemon, pipeline, source, partial(_measures, source, showing))
+        metrics = Metrics(vitals.measures, __version__)
         daemon.follow("journal", showing.follow)
         daemon.follow("feed", showing.feed.run)
         daemon.follow("board", showing.load)
@@ -111,9 +112,11 @@ async def run(settings: Settings, out: TextIO) -> None:
         await daemon.run(wished)
 
 
-def _measures(source: Source) -> Iterable[Measure]:
-    """Give what a source has to say of itself beside what every source says."""
-    return measures_of(source) if isinstance(source, GenesysSource) else ()
+def _measures(source: Source, showing: Showing) -> Iterator[Measure]:
+    """Give what only some sources say of themselves, and what is shown to whom."""
+    if isinstance(source, GenesysSource):
+        yield from measures_of(source)
+    yield from measures_of_feed(showing.feed)
 
 
 def _refuse_what_is_to_come(settings: Settings) -> None:

@@ -50,7 +50,7 @@ class Feed:
         self.journal = journal
         self.limits = limits or Limits()
         self.position = 0
-        """That all readers may pull up to, as of the last pulse."""
+        """That readers pull up to: the journal's, as of the last pulse or the last new reader."""
         self.beats = 0
         """Rises when it is time for heartbeats."""
         self.open = False
@@ -70,7 +70,7 @@ class Feed:
 
     async def run(self) -> None:
         """Wake readers until cancelled; then all of them end."""
-        self.position = self.journal.position
+        self._look()
         self.open = True
         try:
             await self._pulse_forever()
@@ -84,10 +84,12 @@ class Feed:
     def reading(self, reader: Reader) -> Iterator[None]:
         """Count a reader for as long as it follows. Raises `HTTPException` if it may not."""
         if not self.open:
+            self.refused += 1
             raise _unavailable("The feed is not open: the daemon begins or ends.")
         if len(self._following) >= self.limits.readers:
             self.refused += 1
             raise _unavailable(f"{self.limits.readers} readers follow already.")
+        self._look()
         self._following.add(reader)
         self.readers[reader.transport] += 1
         try:
@@ -132,18 +134,24 @@ class Feed:
     async def _pulse_forever(self) -> None:
         loop = asyncio.get_running_loop()
         beat_at = loop.time() + BEAT_SECONDS
+        told = self.position
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(beat_at):
-                    await self.journal.beyond(self.position)
+                    await self.journal.beyond(told)
             if loop.time() >= beat_at:
                 beat_at = loop.time() + BEAT_SECONDS
                 self.beats += 1
-            self.position = self.journal.position
-            self._portions.clear()
-            self._beat = None
+            told = self.journal.position
+            self._look()
             self._pulse.ring()
             await asyncio.sleep(PACE_SECONDS)
+
+    def _look(self) -> None:
+        """See how far the journal is; what was made before is not all of it any more."""
+        self.position = self.journal.position
+        self._portions.clear()
+        self._beat = None
 
 
 def _portion(told: Sequence[Told], after: int, wish: Wish) -> Portion:

@@ -8,7 +8,7 @@ from ringback.errors import PositionGone
 from ringback.web.feed.feed import Feed
 from ringback.web.feed.reader import Reader, Turn
 
-__all__ = ["Ending", "follow"]
+__all__ = ["CUT_OFF", "Ending", "follow"]
 
 
 class Ending(StrEnum):
@@ -33,6 +33,9 @@ class Ending(StrEnum):
         return "what follows this position is no longer kept"
 
 
+CUT_OFF = (Ending.STALLED, Ending.RETENTION, Ending.AHEAD)
+
+
 async def follow(
     feed: Feed,
     reader: Reader,
@@ -49,7 +52,7 @@ async def follow(
         writing.cancel()
         going.cancel()
         await asyncio.gather(writing, going, return_exceptions=True)
-    if ending not in (Ending.GONE, Ending.CLOSED):
+    if ending in CUT_OFF:
         feed.cut_off[ending] += 1
     return ending
 
