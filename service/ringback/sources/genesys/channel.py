@@ -25,6 +25,10 @@ ONE = f"{CHANNELS}/{{id}}"
 TOPICS = f"{ONE}/subscriptions"
 IGNORE_ERRORS = {"ignoreErrors": "true"}
 USUAL_LIFE = timedelta(hours=24)
+SHORTEST_LIFE = timedelta(minutes=5)
+LONGEST_LIFE = timedelta(hours=72)
+"""A life beyond these is not believed: then some clock is wrong, as that of a proxy, and to believe
+it would mean to renew without end, or never."""
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -217,9 +221,10 @@ def _life(made: ChannelAnswer, answer: Answer) -> timedelta:
     if made.expires is None:
         return USUAL_LIFE
     try:
-        return utc(made.expires, "$.expires") - (answer.date or answer.sent_at)
+        life = utc(made.expires, "$.expires") - (answer.date or answer.sent_at)
     except FrameError:
         return USUAL_LIFE
+    return life if SHORTEST_LIFE <= life <= LONGEST_LIFE else USUAL_LIFE
 
 
 def singles(topics: Iterable[str]) -> frozenset[str]:
