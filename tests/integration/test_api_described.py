@@ -17,6 +17,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from support.daemon import SOON, environment, ringback_command
@@ -63,6 +64,7 @@ def test_every_answer_is_as_described(address: str, mode: GenerationMode) -> Non
     schema.config.update(base_url=address)
     asked = 0
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         if mode is GenerationMode.NEGATIVE and not can_be_wrong(operation):
             continue

@@ -82,10 +82,9 @@ def summary_handlers(
         if known is not None:
             return known
         board = answers.board
-        rows = list(board.rows.values())
         alarms = [alarm for alarm, _ in board.firing()]
         now = datetime.fromisoformat(head["now"])
-        counts = await asyncio.to_thread(count, rows, names(), head["now"])
+        counts = await asyncio.to_thread(count, list(board.rows.values()), names(), head["now"])
         body = Summary(
             **head,
             total=counts.total,

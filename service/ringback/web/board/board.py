@@ -60,7 +60,7 @@ class Board:
             for conversation_id in part:
                 conversation = tracker.get_open(conversation_id)
                 if conversation is not None:
-                    self._take(conversation)
+                    self._take(conversation, conversation_id)
             yield
 
     def firing(self) -> Iterable[tuple[Alarm, Row]]:
@@ -70,12 +70,12 @@ class Board:
             if row is not None:
                 yield alarm, row
 
-    def _take(self, conversation: Conversation) -> None:
+    def _take(self, conversation: Conversation, known_id: str) -> None:
         for callback in conversation.callbacks:
             if not callback.open:
                 continue
             # Never older than what events have told by now: the tracker is ahead of the journal.
-            row = row_of(conversation, callback)
+            row = row_of(conversation, callback, known_id)
             self.rows[row.callback_id] = row
             for alarm in alarms_of(conversation, callback):
                 self.alarms[alarm.alert.alert_id] = alarm

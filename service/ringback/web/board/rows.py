@@ -29,6 +29,9 @@ __all__ = [
 
 ClockName = Literal["cloud", "provider", "observer"]
 
+NONE = 0.0
+"""One number for all rows that never waited or were never on hold."""
+
 _CALLBACK = "ringback.callback."
 _SAME_STATE = tuple(f"{_CALLBACK}{kind}.v1" for kind in ("updated", "unverified", "verified"))
 """Events of a callback without a new state."""
@@ -113,8 +116,8 @@ def row_told(event: Event, data: CallbackData, known: Row | None) -> Row | None:
         scheduled_time=data.scheduled_time,
         auto_dial_at=data.auto_dial_at,
         offers=data.offers,
-        hold_seconds=data.hold_seconds,
-        wait_seconds=data.wait_seconds,
+        hold_seconds=data.hold_seconds or NONE,
+        wait_seconds=data.wait_seconds or NONE,
         sequence=event.sequence or 0,
         unverified=data.unverified,
         alerts=() if known is None else known.alerts,
@@ -122,14 +125,18 @@ def row_told(event: Event, data: CallbackData, known: Row | None) -> Row | None:
     )
 
 
-def row_of(conversation: Conversation, callback: Callback) -> Row:
-    """Give the row of a callback as it is known, without having seen its events."""
+def row_of(conversation: Conversation, callback: Callback, known_id: str | None = None) -> Row:
+    """Give the row of a callback as it is known, without having seen its events.
+
+    `known_id` is the conversation's id where somebody keeps it already: one text less for each row.
+    """
+    conversation_id = known_id or conversation.id
     since, waiting = callback.since, callback.waiting_since
     waited = 0.0 if waiting is None else max(0.0, (since - waiting).total_seconds())
     dial = callback.auto_dial
     return Row(
-        callback_id=callback.id_in(conversation.id),
-        conversation_id=conversation.id,
+        callback_id=callback.id_in(conversation_id),
+        conversation_id=conversation_id,
         state=callback.state,
         since=rfc3339(since),
         clock=UNSET if callback.since_clock is None else callback.since_clock.value,
@@ -138,8 +145,8 @@ def row_of(conversation: Conversation, callback: Callback) -> Row:
         scheduled_time=UNSET if callback.scheduled_at is None else rfc3339(callback.scheduled_at),
         auto_dial_at=UNSET if dial is None else rfc3339(dial.deadline),
         offers=callback.offers,
-        hold_seconds=round(holds_of(callback, since).total, 3),
-        wait_seconds=round(callback.waited_seconds + waited, 3),
+        hold_seconds=round(holds_of(callback, since).total, 3) or NONE,
+        wait_seconds=round(callback.waited_seconds + waited, 3) or NONE,
         sequence=callback.sequence,
         unverified=callback.unverified,
         alerts=tuple(alarm.alert for alarm in alarms_of(conversation, callback)),
