@@ -61,8 +61,9 @@ def life_handlers(
             cached=True,
         ),
     )
-    async def callback(request: Request[Any, Any, Any], callback_id: str) -> Response[bytes]:
+    async def callback(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
+        callback_id = request.path_params["callback_id"]
         head = answers.begin()
         known = answers.known(request, head, ticking=True)
         if known is not None:
@@ -88,8 +89,9 @@ def life_handlers(
             problems=(400, 403, 404, 503),
         ),
     )
-    async def reveal(request: Request[Any, Any, Any], callback_id: str) -> Response[bytes]:
+    async def reveal(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
+        callback_id = request.path_params["callback_id"]
         visitor = visitor_of(request)
         if visitor.role is not Role.OPERATOR:
             raise PermissionDeniedException("Only operators may see numbers and names in clear.")

@@ -42,8 +42,9 @@ def schemas_handlers(answers: Answers, version: str) -> list[Any]:
             media_type="application/schema+json",
         ),
     )
-    async def one_schema(request: Request[Any, Any, Any], event_type: str) -> Response[bytes]:
+    async def one_schema(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
+        event_type = request.path_params["event_type"]
         schema = known.get(event_type)
         if schema is None:
             raise NotFoundException(f"There is no type of event {event_type}.")
