@@ -165,6 +165,27 @@ async def test_services_run_from_before_it_restores_and_chores_go_on() -> None:
     assert chores == pytest.approx([10, 20, 30])
 
 
+async def test_followers_run_from_when_it_has_restored() -> None:
+    store = HeldStore()
+    life = Life(store, Ear())
+    begun: list[bool] = []
+
+    async def follow() -> None:
+        begun.append(life.daemon.restored)
+        await asyncio.Event().wait()
+
+    async def load() -> AsyncIterator[list[Row]]:
+        await asyncio.sleep(5)
+        assert begun == []
+        yield []
+
+    store.load = load  # type: ignore[method-assign]  # takes its time
+    life.daemon.follow("board", follow)
+    async with life.lived():
+        await asyncio.sleep(10)
+    assert begun == [True]
+
+
 async def test_a_service_that_dies_stops_it() -> None:
     life = Life(HeldStore(), Ear())
 
