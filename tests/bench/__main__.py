@@ -1,7 +1,7 @@
 """`make bench`: every figure beside its reference in one run, as a table and as JSON.
 
-Arguments choose among the parts: decode, path, population, timers. Exit code 0 whether or not the
-figures are reached: a measurement is no test.
+Arguments choose among the parts: decode, path, population, timers, feed. Exit code 0 whether or not
+the figures are reached: a measurement is no test.
 """
 
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from bench import decode, path, population, timers
+from bench import decode, feed, path, population, timers
 from bench.result import Figure
 
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "path": path.measure,
     "population": population.measure,
     "timers": timers.measure,
+    "feed": feed.measure,
 }
 
 

@@ -16,8 +16,8 @@ __all__ = ["Bell", "Journal", "Told"]
 
 CHUNK = 500
 """Entries read from the store at once."""
-MOST_ENTRIES = 20_000
-MOST_BYTES = 16 * 1024 * 1024
+MOST_ENTRIES = 10_000
+MOST_BYTES = 8 * 1024 * 1024
 READS_AT_ONCE = 4
 """Of those who are further behind than what is kept here."""
 

@@ -1,7 +1,8 @@
 """The feed: told of the journal's position at most 20 times a second, readers pull what follows.
 
 A reader is a position and a wish, nothing else: a slow one is behind, never wrong, and slows
-nobody. All are woken at once, so that those at the same place share what is made for one of them.
+nobody. They are woken in a few groups, one after the other: those of a group are at the same place
+and share what is made for one of them, and no burst of writes is as long as if all were woken.
 """
 
 import asyncio
@@ -15,12 +16,13 @@ from litestar.exceptions import HTTPException
 from ringback.core.events import rfc3339
 from ringback.ports import Clock
 from ringback.web.feed.portions import Beat, Portion, SourceBeat
-from ringback.web.feed.reader import PACE_SECONDS, Reader
+from ringback.web.feed.reader import PACE_SECONDS, Group, Reader
 from ringback.web.feed.wishes import Wish
-from ringback.web.journal import Bell, Journal, Told
+from ringback.web.journal import Journal, Told
 
 __all__ = ["Feed", "Limits"]
 
+GROUPS = 5
 BEAT_SECONDS = 5.0
 PORTION_BYTES = 128 * 1024
 """Written at once at the most; what the network has not taken yet is held for each reader."""
@@ -50,9 +52,7 @@ class Feed:
         self.journal = journal
         self.limits = limits or Limits()
         self.position = 0
-        """That readers pull up to: the journal's, as of the last pulse or the last new reader."""
-        self.beats = 0
-        """Rises when it is time for heartbeats."""
+        """The journal's, as of when somebody was last woken, or began."""
         self.open = False
         self.readers: Counter[str] = Counter()
         """Who follows, by transport."""
@@ -64,13 +64,15 @@ class Feed:
         self._following: set[Reader] = set()
         self._clock = clock
         self._sources = sources
-        self._pulse = Bell()
+        self._groups = [Group() for _ in range(GROUPS)]
         self._portions: dict[tuple[int, Wish], Portion] = {}
         self._beat: bytes | None = None
 
     async def run(self) -> None:
         """Wake readers until cancelled; then all of them end."""
         self._look()
+        for group in self._groups:
+            group.told = self.position
         self.open = True
         try:
             await self._pulse_forever()
@@ -78,7 +80,8 @@ class Feed:
             self.open = False
             for reader in self._following:
                 reader.hurry(self.limits.ending_seconds)
-            self._pulse.ring()
+            for group in self._groups:
+                group.wake(self.position, group.beats)
 
     @contextmanager
     def reading(self, reader: Reader) -> Iterator[None]:
@@ -90,12 +93,15 @@ class Feed:
             self.refused += 1
             raise _unavailable(f"{self.limits.readers} readers follow already.")
         self._look()
+        reader.group = min(self._groups, key=lambda group: group.size)
+        reader.group.size += 1
         self._following.add(reader)
         self.readers[reader.transport] += 1
         try:
             yield
         finally:
             self._following.discard(reader)
+            reader.group.size -= 1
             self.readers[reader.transport] -= 1
 
     @property
@@ -103,11 +109,6 @@ class Feed:
         """How many entries the reader is behind that is furthest behind."""
         position = self.journal.position
         return max((position - reader.position for reader in self._following), default=0)
-
-    async def pulse(self) -> None:
-        """Wait for the next time to look."""
-        if self.open:
-            await self._pulse.wait()
 
     async def portion(self, after: int, wish: Wish) -> Portion:
         """Give what follows a position, as much as is written at once. Raises `PositionGone`."""
@@ -133,19 +134,18 @@ class Feed:
 
     async def _pulse_forever(self) -> None:
         loop = asyncio.get_running_loop()
-        beat_at = loop.time() + BEAT_SECONDS
-        told = self.position
+        beats, beat_at = 0, loop.time() + BEAT_SECONDS
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(beat_at):
-                    await self.journal.beyond(told)
+                    await self.journal.beyond(min(group.told for group in self._groups))
             if loop.time() >= beat_at:
-                beat_at = loop.time() + BEAT_SECONDS
-                self.beats += 1
-            told = self.journal.position
-            self._look()
-            self._pulse.ring()
-            await asyncio.sleep(PACE_SECONDS)
+                beats, beat_at = beats + 1, loop.time() + BEAT_SECONDS
+            for group in self._groups:
+                if group.told < self.journal.position or group.beats < beats:
+                    self._look()
+                    group.wake(self.position, beats)
+                await asyncio.sleep(PACE_SECONDS / GROUPS)
 
     def _look(self) -> None:
         """See how far the journal is; what was made before is not all of it any more."""
