@@ -111,7 +111,7 @@ async def load(pipeline: Pipeline, showing: Showing) -> dict[str, float]:
     loop = asyncio.get_running_loop()
     began, worked = loop.time(), time.process_time()
     first = number = CALLBACKS + MOST_ENTRIES
-    sizes = []
+    sizes: list[float] = []
     while (passed := loop.time() - began) < SECONDS:
         while number - first < passed * RATE:
             change(pipeline, number)
