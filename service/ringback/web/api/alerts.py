@@ -10,19 +10,17 @@ from msgspec import UNSET, Meta, UnsetType
 from ringback.core.events import Time
 from ringback.core.lifecycle import State
 from ringback.core.tracker import Tracker
-from ringback.core.watch import RULES
 from ringback.errors import AlertOver, AlertUnknown
 from ringback.ports import Audit
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_body, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.life import Decided
+from ringback.web.api.timeline.around import summary_of
 from ringback.web.board.rows import Acknowledged, Alarm, Row, alarms_of
 from ringback.web.visitors import Role, visitor_of
 
 __all__ = ["Alert", "Alerts", "alerts_handlers"]
-
-SUMMARIES = {rule.name: rule.summary for rule in RULES}
 
 
 class Alert(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
@@ -130,7 +128,7 @@ def _alert(alarm: Alarm, row: Row) -> Alert:
     return Alert(
         alert_id=told.alert_id,
         rule=told.rule,
-        summary=SUMMARIES.get(told.rule, told.rule),
+        summary=summary_of(told.rule),
         callback_id=row.callback_id,
         conversation_id=row.conversation_id,
         state=row.state,

@@ -14,7 +14,7 @@ from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.session import Place
-from ringback.web.api.timeline import Life, life_of
+from ringback.web.api.timeline.life import Life, life_of
 from ringback.web.visitors import Role, visitor_of
 from ringback.wire.cloudevents import decode
 

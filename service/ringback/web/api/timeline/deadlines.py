@@ -1,0 +1,55 @@
+"""What falls due for a callback, and what fell due."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ringback.core.clocks import Clock, Skews
+from ringback.core.derivation import Cast, seen_dialled, voice_visible
+from ringback.core.events import Time, rfc3339
+from ringback.core.lifecycle import State
+from ringback.core.policy import Policy
+from ringback.core.watch import RULES
+
+__all__ = ["Deadline", "deadlines_of"]
+
+
+class Deadline(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """When something falls due, or fell due."""
+
+    kind: str
+    """`scheduled`, `late`, `auto_dial`, `auto_dial_missed`, or the rule of an alert."""
+    at: Time
+    clock: Clock
+    state: Literal["armed", "passed"]
+
+
+def deadlines_of(cast: Cast, policy: Policy, skews: Skews, now: datetime) -> list[Deadline]:
+    """Say what falls due or fell due; what can no longer be late is left out."""
+    callback, agent = cast.callback, cast.agent
+    found: list[tuple[str, datetime, Clock]] = []
+    scheduled = callback.scheduled_at
+    if scheduled is not None:
+        found.append(("scheduled", scheduled, Clock.PROVIDER))
+        if callback.state is State.SCHEDULED:
+            found.append(("late", scheduled + policy.due_grace, Clock.PROVIDER))
+    dial = callback.auto_dial
+    if dial is not None:
+        found.append(("auto_dial", dial.deadline, Clock.CLOUD))
+        missed = dial.missed_at or dial.deadline + policy.dial_grace
+        if voice_visible(cast) and agent is not None and not seen_dialled(cast, agent):
+            found.append(("auto_dial_missed", missed, Clock.CLOUD))
+    for rule in RULES:
+        alarming = rule.alarming(cast, policy)
+        if alarming is not None and all(alarming.at != at for _, at, _ in found):
+            found.append((rule.name, alarming.at, alarming.clock))
+    return [
+        Deadline(
+            kind=kind,
+            at=rfc3339(at),
+            clock=clock,
+            state="passed" if at <= now + skews.ahead(clock, now) else "armed",
+        )
+        for kind, at, clock in sorted(found, key=lambda each: each[1])
+    ]
