@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from support.board import Centre
-from support.browser import AXE, Look
+from support.browser import Look
 from support.showing import showing
 
 ROW = "#callbacks .table-body [role=row]"
@@ -262,57 +262,3 @@ async def test_by_keyboard_alone(look: Look) -> None:
         await page.keyboard.press("w")
         await expect(page.get_by_test_id("wall-waiting")).to_be_visible()
         assert "view=wall" in page.url
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("where", ["", "?open={first}", "?view=wall"])
-async def test_axe_finds_nothing(look: Look, theme: str, where: str) -> None:
-    centre = Centre(45)
-    ids = list(centre.rows)
-    for each in ids[:3]:
-        await centre.fire(each)
-    await centre.doubt(ids[5])
-    await centre.blind(A_MINUTE_AGO)
-    async with showing(centre) as address:
-        page = await look.open(
-            f"{address}/{where.format(first=ids[0])}",
-            color_scheme=theme,
-            reduced_motion="reduce",
-            bypass_csp=True,  # for the checker, not for the page
-        )
-        await expect(page.get_by_test_id("freshness")).to_contain_text("Blind")
-        if "open" in where:
-            await expect(page.locator(".state-bar").first).to_be_visible()
-        await page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = await page.evaluate("axe.run({resultTypes: ['violations']})")
-        told = [
-            (each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]])
-            for each in found["violations"]
-        ]
-        assert told == []
-
-
-async def test_dark_and_light_by_the_system_and_by_hand(look: Look) -> None:
-    async with showing(Centre(9)) as address:
-        page = await look.open(f"{address}/", color_scheme="dark")
-        root = page.locator("html")
-        await expect(root).to_have_attribute("data-theme", "dark")
-        await page.emulate_media(color_scheme="light")
-        await expect(root).to_have_attribute("data-theme", "light")
-        await page.get_by_role("button", name="Switch to dark").click()
-        await expect(root).to_have_attribute("data-theme", "dark")
-        await page.reload()
-        await expect(root).to_have_attribute("data-theme", "dark")
-        assert look.complaints == []
-
-
-@pytest.mark.parametrize(("wide", "high"), [(1366, 768), (1920, 1080), (3840, 2160), (800, 1000)])
-@pytest.mark.parametrize("where", ["", "?view=wall"])
-async def test_the_page_fits_the_screen(look: Look, wide: int, high: int, where: str) -> None:
-    async with showing(Centre(90)) as address:
-        page = await look.open(f"{address}/{where}", wide=wide, high=high)
-        await expect(page.locator(".page")).to_have_attribute("data-phase", "live")
-        size = await page.evaluate(
-            "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-        )
-        assert size == [wide, high]

@@ -46,6 +46,8 @@ class Centre:
         """The status of every answer of the API, while that is set."""
         self.acknowledged: list[str] = []
         self.readers = 0
+        self.minutes = 240
+        """How many the charts know."""
         self.beating = True
         """Whether the feed says what it has come to."""
         self.open = True

@@ -1,7 +1,6 @@
 """Serves the page with a made-up centre behind the API and the feed, as the contract has them."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -77,7 +76,7 @@ def _others(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -
 
     @get("/api/v1/trends")
     async def trends() -> Response[Any]:
-        return answer(_trends(centre.random))
+        return answer(_trends(centre))
 
     @get("/api/v1/events")
     async def events(request: Request[Any, Any, Any]) -> Stream:
@@ -178,13 +177,14 @@ async def showing(centre: Centre, port: int = 0) -> AsyncIterator[str]:
             await task
 
 
-def _trends(chance: random.Random) -> dict[str, Any]:
+def _trends(centre: Centre) -> dict[str, Any]:
+    chance = centre.random
     waiting = [20]
-    for _ in range(239):
+    for _ in range(centre.minutes - 1):
         waiting.append(max(0, waiting[-1] + chance.randint(-2, 2)))
     return {
         "stepSeconds": 60,
-        "from": instant(-240 * 60),
+        "from": instant(-centre.minutes * 60),
         "waiting": waiting,
         "oldestSeconds": [each * 13 for each in waiting],
         "offers": [chance.randint(0, 9) for _ in waiting],

@@ -142,13 +142,15 @@ def _refuse_what_cannot_be_read(settings: Settings) -> None:
 
 def _greet(settings: Settings, port: int, quarantine: Path) -> None:
     """Say in the first lines what this is and where to look."""
+    address = f"http://{settings.web.host}:{port}"
     log.info(
         "starting",
         version=__version__,
         source=settings.source.kind,
         store=settings.store.path if settings.store.kind == "sqlite" else settings.store.kind,
         quarantine=str(quarantine),
-        look_at=f"http://{settings.web.host}:{port}/readyz?verbose and /metrics",
+        dashboard=f"{address}/",
+        look_at=f"{address}/readyz?verbose and /metrics",
     )
     if settings.source.kind == "simulator":
         log.info("simulating", note="following a simulated contact centre")

@@ -4,7 +4,7 @@ import { Icon } from "./icons.js";
 import { Age } from "./ticking.js";
 import { post } from "./api.js";
 import { announce } from "./announcing.js";
-import { ruleLabel, short, stateLabel } from "./words.js";
+import { ruleLabel, short } from "./words.js";
 
 export function Alerts({ store, link, queueName, onOpen }) {
   const all = [...store.alerts.values()].sort(
@@ -51,14 +51,13 @@ function Alert({ alert, may, can, queueName, onOpen }) {
     }
     setBusy(false);
   };
-  const where = [stateLabel(alert.state), alert.queueId && queueName(alert.queueId)];
   return html`<li class="alert" data-acknowledged=${Boolean(alert.acknowledged)} title=${alert.summary}>
     <button class="alert-open" onClick=${() => onOpen(alert.callbackId)}>
       <span class="alert-rule">
         <${Icon} name=${alert.acknowledged ? "check" : "alert"} /> ${ruleLabel(alert.rule)}
       </span>
       <span class="alert-where">
-        <${Age} class="alert-age" since=${alert.since} /> · ${where.filter(Boolean).join(" · ")} · <span class="id">${short(alert.callbackId)}</span>
+        <${Age} class="alert-age" since=${alert.since} /> · ${alert.queueId && `${queueName(alert.queueId)} · `}<span class="id">${short(alert.callbackId)}</span>
       </span>
     </button>
     ${

@@ -1,11 +1,15 @@
-// The last hours, a minute a step.
+// The last hours, a minute a step. However little is known, the axis is the same hours up to now.
 import { html, useEffect, useRef } from "./html.js";
 import uPlot from "./vendor/uplot.js";
 import { colour, onTheme } from "./theme.js";
 import { duration } from "./words.js";
 
+export const HOURS = 4;
+
 const whole = (value) => value.toLocaleString("en");
-const TIMES = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000, 86400];
+// Where an axis may end: a number whose half is as plain.
+const NUMBERS = [1, 10, 100, 1000, 10_000].flatMap((ten) => [2, 4, 6, 8, 10].map((two) => two * ten));
+const TIMES = [60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400, 604_800];
 const CHARTS = [
   { key: "waiting", label: "Waiting", ink: "waiting", write: whole },
   {
@@ -13,7 +17,7 @@ const CHARTS = [
     label: "Longest wait",
     ink: "held",
     write: (value) => duration(value * 1000),
-    steps: TIMES,
+    ends: TIMES,
   },
   { key: "offers", label: "Offers a minute", ink: "alerting", write: whole, bars: true },
   { key: "missed", label: "Missed auto-dials", ink: "alert", write: whole, bars: true },
@@ -46,30 +50,22 @@ function Chart({ chart, trends }) {
 function Plot({ chart, trends }) {
   const box = useRef(null);
   const plot = useRef(null);
-  const data = dataOf(chart, trends);
-  const latest = useRef(data);
-  latest.current = data;
+  const latest = useRef(null);
+  latest.current = dataOf(chart, trends);
   useEffect(() => {
     const make = () => {
-      plot.current?.destroy();
-      const { clientWidth, clientHeight } = box.current;
-      plot.current = new uPlot(
-        options(chart, clientWidth, clientHeight),
-        latest.current,
-        box.current,
-      );
-    };
-    make();
-    const sized = new ResizeObserver(() => {
       const { clientWidth: width, clientHeight: height } = box.current;
-      if (width && height) plot.current.setSize({ width, height });
-    });
+      if (!width || !height) return;
+      plot.current?.destroy();
+      plot.current = new uPlot(options(chart, width, height), latest.current, box.current);
+    };
+    const sized = new ResizeObserver(make);
     sized.observe(box.current);
     const leave = onTheme(make);
     return () => {
       sized.disconnect();
       leave();
-      plot.current.destroy();
+      plot.current?.destroy();
       plot.current = null;
     };
   }, []);
@@ -85,37 +81,39 @@ function dataOf(chart, trends) {
 
 function options(chart, width, height) {
   const ink = colour(chart.ink);
+  // Legible from where the screen is meant to be looked at.
+  const size = Math.min(24, Math.max(10, Math.round(width / 36)));
+  const ends = chart.ends ?? NUMBERS;
   const axis = {
     stroke: colour("soft"),
-    font: `10px ${getComputedStyle(document.body).fontFamily}`,
+    font: `${size}px ${getComputedStyle(document.body).fontFamily}`,
     grid: { stroke: colour("line"), width: 1 },
     ticks: { show: false },
   };
   return {
     width,
     height,
-    padding: [6, 16, 0, 0],
+    padding: [size * 0.7, size * 1.6, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     select: { show: false },
     scales: {
-      y: { range: (_, low, high) => [0, Math.max(high, chart.key === "oldestSeconds" ? 60 : 2)] },
+      x: { range: (plot) => [plot.data[0].at(-1) - HOURS * 3600, plot.data[0].at(-1)] },
+      y: { range: (_, __, high) => [0, ends.find((end) => end >= high) ?? high] },
     },
     axes: [
       {
         ...axis,
-        size: 18,
-        space: 60,
+        size: size * 1.8,
+        space: size * 5,
         grid: { show: false },
         values: (_, ticks) => ticks.map(clockTime),
       },
       {
         ...axis,
-        size: 38,
-        space: (_plot, _axis, _low, _high, room) => Math.max(16, room / 4),
-        incrs: chart.steps ?? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000],
-        values: (_, ticks) =>
-          ticks.map((tick) => (Number.isInteger(tick) ? chart.write(tick) : "")),
+        size: size * 3.8,
+        splits: (_, __, ___, end) => (height > size * 8 ? [0, end / 2, end] : [0, end]),
+        values: (_, ticks) => ticks.map(chart.write),
       },
     ],
     series: [
@@ -124,11 +122,19 @@ function options(chart, width, height) {
         stroke: ink,
         fill: `color-mix(in srgb, ${ink} 18%, transparent)`,
         width: 1.5,
-        points: { show: false },
+        points: { size: 4, fill: ink, filter: alone },
         paths: chart.bars ? uPlot.paths.bars({ size: [0.8, 6] }) : undefined,
       },
     ],
   };
+}
+
+// A line needs two points; one minute alone is a dot.
+function alone(plot, series) {
+  const values = plot.data[series];
+  const known = (index) => values[index] !== null && values[index] !== undefined;
+  const dots = values.map((_, index) => index);
+  return dots.filter((index) => known(index) && !known(index - 1) && !known(index + 1));
 }
 
 function clockTime(seconds) {

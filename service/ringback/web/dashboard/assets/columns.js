@@ -3,7 +3,7 @@ import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { Age, Countdown, Ticking } from "./ticking.js";
 import { clock } from "./clock.js";
-import { atMinute, duration, ruleLabel, short, stateLabel } from "./words.js";
+import { atMinute, briefRule, duration, short, stateLabel } from "./words.js";
 
 const nothing = html`<span class="nothing" aria-label="none">–</span>`;
 
@@ -24,7 +24,7 @@ function drawState({ row, alerts }) {
         title=${alert.summary}
       >
         <${Icon} name="alert" size=${13} />
-        <span class="mark-name">${ruleLabel(alert.rule)}</span>
+        <span class="mark-name">${briefRule(alert.rule)}</span>
       </span>`,
     )}
   </span>`;
@@ -84,5 +84,5 @@ export const COLUMNS = [
   { key: "offers", label: "Offers", sort: "offers", number: true, draw: drawOffers },
   { key: "waited", label: "Waited", sort: "waitSeconds", number: true, draw: drawWaited },
   { key: "held", label: "Held", sort: "holdSeconds", number: true, draw: drawHeld },
-  { key: "id", label: "Conversation", draw: drawId },
+  { key: "id", label: "Id", title: "Id of the conversation", draw: drawId },
 ];

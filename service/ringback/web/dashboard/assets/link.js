@@ -1,12 +1,12 @@
 // Joins snapshot and feed without a hole, and knows how fresh what is shown is.
 import { Failure, allCallbacks, get } from "./api.js";
+import { HOURS } from "./charts.js";
 import { clock } from "./clock.js";
 import { Feed } from "./feed.js";
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
 const TRENDS_MS = 30_000;
-const TRENDS_HOURS = 4;
 
 // `phase` is one of:
 //   loading  nothing to show yet
@@ -84,7 +84,7 @@ export class Link {
   async readTrends() {
     try {
       const [trends, summary] = await Promise.all([
-        get("/trends", { hours: TRENDS_HOURS }),
+        get("/trends", { hours: HOURS }),
         get("/summary"),
       ]);
       this.#set({ trends, summary });

@@ -108,6 +108,7 @@ const Head = steady(
           class="cell"
           data-column=${column.key}
           data-number=${column.number}
+          title=${column.title}
           aria-sort=${order(column, sort)}
         >
           ${

@@ -22,8 +22,16 @@ export const RULES = {
   auto_dial_missed: "Auto-dial missed",
 };
 
+// In a row the state stands before it: "Accepted, not dialled".
+const BRIEF_RULES = {
+  due_not_released: "not released",
+  connected_not_dialled: "not dialled",
+  auto_dial_missed: "missed",
+};
+
 export const stateLabel = (state) => STATES[state]?.label ?? worded(state);
 export const ruleLabel = (rule) => RULES[rule] ?? worded(rule);
+export const briefRule = (rule) => BRIEF_RULES[rule] ?? worded(rule);
 
 export const worded = (name) =>
   name ? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ") : "";
