@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -137,6 +138,52 @@ def replay(files: tuple[Path, ...], until: datetime | None, config: Path | None)
     )
     if counts["skipped"]:
         sys.exit(FAILURE)
+
+
+_daemon = [
+    click.option("--url", help="The daemon's address. By default that of the configuration."),
+    click.option(
+        "--token-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A file that holds a token; or RINGBACK_TOKEN_FILE, or the token in RINGBACK_TOKEN.",
+    ),
+    click.option(
+        "--ca-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The authority that signed the daemon's certificate, where the machine has it not.",
+    ),
+    _config,
+]
+
+
+def _of_a_daemon(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which daemon to look at."""
+    for option in reversed(_daemon):
+        command = option(command)
+    return command
+
+
+@ringback.command()
+@click.argument("asked", metavar="ID")
+@click.option("--json", "raw", is_flag=True, help="All of it, as the API gives it.")
+@_of_a_daemon
+def show(
+    asked: str,
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    config: Path | None,
+    *,
+    raw: bool,
+) -> None:
+    """Show one callback of a running daemon: where it is, what comes next, how it came there.
+
+    ID is a callback's or a conversation's id, or the part of it that no other open one has.
+    """
+    from ringback.app import looking
+
+    client = looking.client_for(url, token_file, ca_file, config, os.environ)
+    looking.show_callback(client, asked, sys.stdout, raw=raw)
 
 
 @ringback.command()

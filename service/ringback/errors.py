@@ -16,6 +16,7 @@
     │   ├── AlertUnknown   there never was one, or it is not kept any more
     │   └── AlertOver      it is not firing any more
     ├── SinkError          a sink cannot tell and trying again will not help
+    ├── DaemonError        a running daemon does not answer what it is asked
     └── TaskDied           a task of the daemon ended although it should not
 
 Each takes the facts and composes its own text: what happened, to what, and what to do about it.
@@ -27,6 +28,8 @@ __all__ = [
     "AlertError",
     "AlertOver",
     "AlertUnknown",
+    "DaemonError",
+    "DaemonFault",
     "FrameError",
     "FrameFault",
     "PlatformError",
@@ -230,6 +233,37 @@ class SinkError(RingbackError):
     def __init__(self, sink: str, problem: str, remedy: str) -> None:
         super().__init__(f"sink {sink}: {problem}; {remedy}")
         self.sink = sink
+
+
+class DaemonFault(StrEnum):
+    """Why a running daemon does not answer what it is asked."""
+
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    TIMED_OUT = "timed_out"
+    UNAUTHORIZED = "unauthorized"
+    """No token, or one that it does not know."""
+    FORBIDDEN = "forbidden"
+    """The token is good, and not for this."""
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    """The request itself is not accepted: 400 and its kin."""
+    NOT_READY = "not_ready"
+    """It starts or stops, or has more to do than it can."""
+    FAILED = "failed"
+    """An error of its own."""
+    NOT_RINGBACK = "not_ringback"
+    """Something else answered: a proxy's page, for example."""
+
+
+class DaemonError(RingbackError):
+    """A running daemon does not answer what it is asked. `problem` never holds a secret."""
+
+    def __init__(self, fault: DaemonFault, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.fault = fault
+        self.problem = problem
+        self.remedy = remedy
 
 
 class TaskDied(RingbackError):

@@ -49,13 +49,13 @@ def recording(folder: Path, *frames: bytes) -> str:
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("command", ["", "run", "check", "simulate", "replay", "diagram"])
+@pytest.mark.parametrize("command", ["", "run", "check", "simulate", "replay", "show", "diagram"])
 def test_every_command_explains_itself(run: Run, command: str, option: str) -> None:
     done = run(*filter(None, [command]), option)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"Usage: ")
     if not command:
-        for known in (b"run", b"check", b"simulate", b"replay", b"diagram"):
+        for known in (b"run", b"check", b"simulate", b"replay", b"show", b"diagram"):
             assert known in done.stdout
 
 
@@ -77,6 +77,11 @@ def test_it_says_its_version(run: Run) -> None:
         (["replay", os.devnull, "--until", "tomorrow"], "tomorrow"),
         (["replay", os.devnull, "--until", "2026-11-22T18:00:00"], "2026-11-22T18:00:00Z"),
         (["simulate", "--port", "70000"], "70000"),
+        (["show"], "Missing argument 'ID'"),
+        (["show", "c-1", "--token", "t"], "--token"),
+        (["show", "c-1", "--url", "here"], "--url: 'here' is no address"),
+        (["show", "c-1", "--token-file", "missing"], "missing cannot be read"),
+        (["show", "c-1", "--ca-file", "missing"], "missing cannot be read"),
         (["simulate", "--speed", "0"], "--speed: 0.0 is not allowed; allowed: a number from"),
         (["simulate", "--speed", "1000000"], "0.001 to 10000"),
         (["simulate", "--speed", "nan"], "--speed: nan is not allowed"),
