@@ -500,3 +500,20 @@ async def test_a_daemons_metrics_say_how_the_feed_is() -> None:
     assert measures["ringback_feed_readers_cut_off", "stalled"] == 0
     assert measures["ringback_feed_readers_refused",] == 0
     assert measures["ringback_feed_lag_entries",] == 0
+
+
+async def test_who_asks_only_for_the_head_follows_nothing() -> None:
+    async with site() as it, httpx.AsyncClient(trust_env=False, timeout=SOON) as client:
+        for _ in range(2):
+            answer = await client.head(f"http://{it.url}/events")
+            assert answer.status_code == 200
+            assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        await it.until(lambda: it.feed.readers.total() == 0)
+
+
+async def test_a_websocket_asked_for_without_one_says_so() -> None:
+    async with site() as it, httpx.AsyncClient(trust_env=False, timeout=SOON) as client:
+        answer = await client.get(f"http://{it.url}/feed")
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "/api/v1/events" in answer.json()["detail"]

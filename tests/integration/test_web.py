@@ -1,6 +1,7 @@
 """The endpoints through a real server on a free port."""
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
@@ -168,6 +169,35 @@ async def test_errors_are_problem_details(method: str, path: str, status: int, t
     problem = answer.json()
     assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", title, status)
     assert "canary" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n",
+        b"what is this\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %b" % (b"x" * 70_000),
+    ],
+)
+async def test_what_is_no_http_is_a_problem_as_well(said: bytes) -> None:
+    async with serving(server()) as client, asyncio.timeout(SOON):
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write(said)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+    assert head.startswith(b"HTTP/1.1 400 Bad Request")
+    assert b"content-type: application/problem+json" in head.lower()
+    assert b"x-content-type-options: nosniff" in head.lower()
+    assert json.loads(body)["status"] == 400
+
+
+async def test_head_says_what_get_would() -> None:
+    async with serving(server()) as client:
+        got, head = await client.get("/livez"), await client.head("/livez")
+        again = await client.get("/livez")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == got.headers["content-length"]
+    assert again.text == "ok\n"
 
 
 async def test_a_body_that_is_too_large_is_refused() -> None:

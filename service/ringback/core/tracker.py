@@ -186,8 +186,9 @@ class Tracker:
 
         Raises `AlertUnknown` and `AlertOver`.
         """
-        callback_id, _, name = alert_id.partition("/")
-        rule, _, episode = name.partition("/")
+        # A callback's id is the platform's, and may hold a slash.
+        name, _, episode = alert_id.rpartition("/")
+        callback_id, _, rule = name.rpartition("/")
         found = self.find(callback_id)
         if found is None:
             raise AlertUnknown(alert_id)

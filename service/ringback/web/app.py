@@ -8,6 +8,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from ringback.web.health import Health, Status, overall
+from ringback.web.incoming import Incoming
 from ringback.web.problems import answer_problem
 from ringback.web.shield import LOOPBACK_NAMES, Shield
 
@@ -39,7 +40,7 @@ def create_app(
         openapi_config=None,
         request_max_body_size=MOST_BODY_BYTES,
     )
-    return Shield(inner, hosts)
+    return Shield(Incoming(inner), hosts)
 
 
 @get("/livez", media_type="text/plain", sync_to_thread=False)

@@ -6,9 +6,13 @@ ASGI can only end a connection politely, which waits for a peer that takes nothi
 import asyncio
 from typing import Any
 
+import h11
 from litestar.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from ringback.web.problems import problem_body
+from ringback.web.shield import HEADERS
 
 __all__ = ["Connection", "HttpProtocol", "SocketProtocol", "connection_of"]
 
@@ -24,6 +28,8 @@ class Connection:
 
     async def write(self, frames: bytes) -> None:
         """Write whole frames to a websocket, when there is room. Raises `ConnectionError`."""
+        if not frames:
+            return
         await self._writable.wait()
         if self._transport.is_closing():
             raise ConnectionResetError
@@ -48,6 +54,20 @@ class HttpProtocol(H11Protocol):
         ready = asyncio.Event()
         ready.set()
         self.app_state = self.app_state | {KEY: Connection(transport, ready)}
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, which the application never sees."""
+        body = problem_body(400, msg)
+        headers = [
+            *HEADERS.items(),
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):

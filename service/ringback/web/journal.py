@@ -16,6 +16,8 @@ __all__ = ["Bell", "Journal", "Told"]
 
 CHUNK = 500
 """Entries read from the store at once."""
+BEHIND_CHUNK = 200
+"""The same for one who is behind: each of them holds its own while it takes them."""
 MOST_ENTRIES = 10_000
 MOST_BYTES = 8 * 1024 * 1024
 READS_AT_ONCE = 4
@@ -109,7 +111,7 @@ class Journal:
     async def read(self, after: int) -> Sequence[Told]:
         """Give some of what follows a position, from the store. Raises `PositionGone`."""
         async with self._reading:
-            return _told(await self._store.read(after, CHUNK))
+            return _told(await self._store.read(after, BEHIND_CHUNK))
 
 
 class _End:

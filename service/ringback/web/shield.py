@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback.web.problems import problem_body
 
-__all__ = ["LOOPBACK_NAMES", "Shield", "is_loopback"]
+__all__ = ["HEADERS", "LOOPBACK_NAMES", "Shield", "is_loopback"]
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """What a browser on this machine calls this machine."""

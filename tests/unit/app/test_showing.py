@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -163,6 +164,32 @@ async def test_viewers_may_look_and_do_nothing() -> None:
             assert refused.status_code == 403
             assert "Only operators" in refused.json()["detail"]
         assert "acknowledged" not in (await shown.get("/alerts"))["alerts"][0]
+
+
+@pytest.mark.parametrize("name", ["a/b/reveal", "100%", "a%2Fb", "ü x", "a.2", "..", "?#"])
+async def test_a_callback_may_be_called_anything(name: str) -> None:
+    shown = Shown()
+    async with shown.following():
+        await shown.send(frame(name, **DUE))
+        shown.clock.seconds = 1
+        shown.pipeline.fire()
+        await shown.commit()
+        path = quote(name, safe="").replace(".", "%2E")
+        life = await shown.get(f"/callbacks/{path}")
+        assert life["callback"]["callbackId"] == name
+        assert (await shown.web.post(f"{API}/callbacks/{path}/reveal")).status_code == 200
+        (alert,) = (await shown.get("/alerts"))["alerts"]
+        acknowledging = shown.web.post(
+            f"{API}/alerts/acknowledge", json={"alertId": alert["alertId"]}
+        )
+        answer, _ = await asyncio.gather(acknowledging, committed_soon(shown))
+        assert (answer.status_code, answer.json()["alertId"]) == (200, f"{name}/{alert['rule']}/1")
+
+
+async def committed_soon(shown: Shown) -> None:
+    """Commit what a request has decided."""
+    await settled()
+    await shown.commit()
 
 
 async def test_the_summary_says_how_scheduled_callbacks_are_served() -> None:

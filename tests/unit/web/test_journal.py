@@ -94,7 +94,7 @@ async def test_what_is_kept_is_bounded_and_the_store_has_the_rest(bound: str) ->
         assert 1880 <= floor <= 1905
         assert positions(journal.at_hand(floor, PLENTY)) == list(range(floor + 1, 2001))
         assert journal.at_hand(floor - 1, PLENTY) is None
-        assert positions(await journal.read(3)) == list(range(4, 504))
+        assert positions(await journal.read(3)) == list(range(4, 204))
 
 
 async def test_what_was_there_before_is_read_from_the_store() -> None:

@@ -115,7 +115,7 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
 
 
 def _seen(tracker: Tracker, alert_id: str) -> Acknowledged:
-    found = tracker.find(alert_id.partition("/")[0])
+    found = tracker.find(alert_id.rsplit("/", 2)[0])
     assert found is not None  # noqa: S101  # it was acknowledged just now
     alarms = {one.alert.alert_id: one.acknowledged for one in alarms_of(*found)}
     seen = alarms[alert_id]

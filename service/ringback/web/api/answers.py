@@ -5,6 +5,7 @@ A client that takes a snapshot at position P and follows the feed from P on miss
 
 import gzip
 import hashlib
+import re
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ __all__ = ["Answer", "Answers"]
 SOON_SECONDS = 1
 COMPRESSED_FROM_BYTES = 1500
 """What is smaller goes into one packet anyway."""
+GZIP = re.compile(r"gzip(;q=(1(\.0*)?|0?\.0*[1-9]\d*))?")
+"""As it is offered: at a quality of 0 it is not."""
 COMPRESSION = 1
 """Six times smaller at a tenth of the cost of the best."""
 
@@ -57,7 +60,7 @@ class Answers:
     ) -> Response[bytes] | None:
         """Give a 304 if the asker has the answer; `ticking` ones change with time alone too."""
         tag = self._tag(request, head["position"], head["now"] if ticking else "")
-        if tag not in _tags(request):
+        if not _has(request, tag):
             return None
         headers = _headers(head["position"], tag)
         return Response(b"", status_code=304, headers=headers, media_type="application/json")
@@ -81,7 +84,7 @@ class Answers:
         """Answer what is the same for as long as this version runs."""
         tag = f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
         headers = _headers(self.board.position, tag)
-        if tag in _tags(request):
+        if _has(request, tag):
             return Response(b"", status_code=304, headers=headers, media_type=media_type)
         return Response(content, headers=headers, media_type=media_type)
 
@@ -106,14 +109,13 @@ def _headers(position: int, tag: str) -> dict[str, str]:
     }
 
 
-def _tags(request: Request[Any, Any, Any]) -> list[str]:
-    """Give what the asker has."""
-    return [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+def _has(request: Request[Any, Any, Any], tag: str) -> bool:
+    """Whether the asker has it. A proxy that compresses may have made a tag a weak one."""
+    given = request.headers.get("if-none-match", "")
+    had = {each.strip().removeprefix("W/") for each in given.split(",")}
+    return tag.removeprefix("W/") in had or "*" in had
 
 
 def _takes_gzip(request: Request[Any, Any, Any]) -> bool:
     offered = request.headers.get("accept-encoding", "").replace(" ", "").lower()
-    return any(
-        one == "gzip" or one.startswith("gzip;q=0.") or one == "gzip;q=1"
-        for one in offered.split(",")
-    )
+    return any(GZIP.fullmatch(one) for one in offered.split(","))

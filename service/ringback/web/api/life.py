@@ -15,12 +15,14 @@ from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.session import Place
 from ringback.web.api.timeline.life import Life, life_of
+from ringback.web.incoming import part_of
 from ringback.web.visitors import Role, visitor_of
 from ringback.wire.cloudevents import decode
 
 __all__ = ["Decided", "life_handlers"]
 
 MOST_EVENTS = 2000
+UNKNOWN = "There is no callback of this id, or it is not kept any more."
 
 History = Callable[[str, int], Awaitable[Sequence[Entry]]]
 
@@ -63,14 +65,14 @@ def life_handlers(
     )
     async def callback(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
-        callback_id = request.path_params["callback_id"]
+        callback_id = part_of(request, "callback_id")
         head = answers.begin()
         known = answers.known(request, head, ticking=True)
         if known is not None:
             return known
         found = tracker.find(callback_id)
         if found is None:
-            raise NotFoundException(f"There is no callback {callback_id}, or it is not kept.")
+            raise NotFoundException(UNKNOWN)
         now = datetime.fromisoformat(head["now"])
         await decided.committed()
         entries = await history(callback_id, MOST_EVENTS)
@@ -91,14 +93,14 @@ def life_handlers(
     )
     async def reveal(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
-        callback_id = request.path_params["callback_id"]
+        callback_id = part_of(request, "callback_id")
         visitor = visitor_of(request)
         if visitor.role is not Role.OPERATOR:
             raise PermissionDeniedException("Only operators may see numbers and names in clear.")
         head = answers.begin()
         found = tracker.find(callback_id)
         if found is None:
-            raise NotFoundException(f"There is no callback {callback_id}, or it is not kept.")
+            raise NotFoundException(UNKNOWN)
         await decided.committed()
         audit.note(visitor.name, "reveal", callback_id)
         return answers.private(Revealed(**head, contact=list(found[1].contact)))

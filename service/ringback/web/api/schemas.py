@@ -9,6 +9,7 @@ from litestar.exceptions import NotFoundException
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe, document
+from ringback.web.incoming import part_of
 from ringback.wire.cloudevents import schemas
 
 __all__ = ["schemas_handlers"]
@@ -44,10 +45,9 @@ def schemas_handlers(answers: Answers, version: str) -> list[Any]:
     )
     async def one_schema(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
-        event_type = request.path_params["event_type"]
-        schema = known.get(event_type)
+        schema = known.get(part_of(request, "event_type"))
         if schema is None:
-            raise NotFoundException(f"There is no type of event {event_type}.")
+            raise NotFoundException("There is no such type of event.")
         content = msgspec.json.encode(schema)
         return answers.constant(request, content, "application/schema+json")
 

@@ -1,5 +1,6 @@
 """`GET /api/v1/events`: the journal as Server-Sent Events."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -49,8 +50,8 @@ class _Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         feed, reader = self._feed, self._reader
 
-        async def write(turn: Turn) -> None:
-            await _send(send, _written(reader, turn))
+        async def write(formed: bytes) -> None:
+            await _send(send, formed)
 
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":
@@ -59,7 +60,7 @@ class _Stream:
         with feed.reading(reader):
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await _send(send, b"retry: %d\n\n" % RETRY_MILLISECONDS)
-            ending = await follow(feed, reader, write, gone)
+            ending = await follow(feed, reader, partial(_formed, reader), write, gone)
             if ending in (Ending.RETENTION, Ending.AHEAD):
                 await _send(send, _reset(feed, ending))
             if ending is Ending.STALLED:
@@ -73,7 +74,7 @@ async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
-def _written(reader: Reader, turn: Turn) -> bytes:
+def _formed(reader: Reader, turn: Turn) -> bytes:
     told = turn.portion.formed(as_events, masked=reader.masked) if turn.portion.told else b""
     if turn.beat is None:
         return told

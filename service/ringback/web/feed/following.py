@@ -39,11 +39,12 @@ CUT_OFF = (Ending.STALLED, Ending.RETENTION, Ending.AHEAD)
 async def follow(
     feed: Feed,
     reader: Reader,
-    write: Callable[[Turn], Awaitable[None]],
+    form: Callable[[Turn], bytes],
+    write: Callable[[bytes], Awaitable[None]],
     gone: Callable[[], Awaitable[None]],
 ) -> Ending:
     """Write to a reader until it or the feed ends; `gone` returns when it has gone."""
-    writing = asyncio.create_task(_write(feed, reader, write), name="feed writer")
+    writing = asyncio.create_task(_write(feed, reader, form, write), name="feed writer")
     going = asyncio.ensure_future(gone())
     try:
         await asyncio.wait({writing, going}, return_when=asyncio.FIRST_COMPLETED)
@@ -57,14 +58,22 @@ async def follow(
     return ending
 
 
-async def _write(feed: Feed, reader: Reader, write: Callable[[Turn], Awaitable[None]]) -> Ending:
+async def _write(
+    feed: Feed,
+    reader: Reader,
+    form: Callable[[Turn], bytes],
+    write: Callable[[bytes], Awaitable[None]],
+) -> Ending:
     if reader.position > feed.journal.position:
         return Ending.AHEAD
     try:
         while (turn := await reader.turn(feed)) is not None:
+            told, formed = len(turn.portion.told), form(turn)
+            # Or a slow reader would hold entries as they were decoded for as long as it takes.
+            del turn
             async with reader.patience(feed.limits.stall_seconds):
-                await write(turn)
-            feed.sent[reader.transport] += len(turn.portion.told)
+                await write(formed)
+            feed.sent[reader.transport] += told
     except PositionGone:
         return Ending.RETENTION
     except TimeoutError:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import WebSocket, websocket
+from litestar import WebSocket, get, websocket
 from litestar.exceptions import HTTPException
 
 from ringback.web.connection import connection_of
@@ -36,15 +36,23 @@ def sockets_handlers(feed: Feed) -> list[Any]:
         except HTTPException as error:
             await _refuse(socket, error)
 
-    return [sockets]
+    @get("/api/v1/feed")
+    async def plain() -> None:
+        """Say what this address is for."""
+        raise HTTPException(
+            "This is a websocket; the same comes as Server-Sent Events from /api/v1/events.",
+            status_code=426,
+            headers={"upgrade": "websocket"},
+        )
+
+    return [sockets, plain]
 
 
 async def _serve(feed: Feed, reader: Reader, socket: WebSocket[Any, Any, Any]) -> None:
     connection = connection_of(socket.scope)
 
-    async def write(turn: Turn) -> None:
-        if turn.portion.told:
-            await connection.write(turn.portion.formed(as_frames, masked=reader.masked))
+    def form(turn: Turn) -> bytes:
+        return turn.portion.formed(as_frames, masked=reader.masked) if turn.portion.told else b""
 
     async def gone() -> None:
         # Whatever it says is not listened to.
@@ -52,7 +60,7 @@ async def _serve(feed: Feed, reader: Reader, socket: WebSocket[Any, Any, Any]) -
             pass
 
     await socket.accept()
-    ending = await follow(feed, reader, write, gone)
+    ending = await follow(feed, reader, form, connection.write, gone)
     match ending:
         case Ending.RETENTION | Ending.AHEAD:
             await socket.close(TAKE_A_NEW_SNAPSHOT, f"take a new snapshot: {ending.reason}")

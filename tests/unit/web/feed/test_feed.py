@@ -48,6 +48,7 @@ class Client:
 
     def __init__(self, world: World, wish: Wish = ALL, after: int = 0) -> None:
         self.reader = Reader("events", wish, after, masked=False)
+        self.formed: list[Turn] = []
         self.turns: list[tuple[float, Turn]] = []
         self.takes = asyncio.Event()
         self.takes.set()
@@ -57,11 +58,16 @@ class Client:
 
     async def _follow(self, feed: Feed) -> Ending:
         with feed.reading(self.reader):
-            return await follow(feed, self.reader, self._write, self._gone)
+            return await follow(feed, self.reader, self._form, self._write, self._gone)
 
-    async def _write(self, turn: Turn) -> None:
+    def _form(self, turn: Turn) -> bytes:
+        self.formed.append(turn)
+        return b"formed"
+
+    async def _write(self, formed: bytes) -> None:
+        assert formed == b"formed"
         await self.takes.wait()
-        self.turns.append((asyncio.get_running_loop().time(), turn))
+        self.turns.append((asyncio.get_running_loop().time(), self.formed[-1]))
 
     async def _gone(self) -> None:
         await self.leaves.wait()
