@@ -15,6 +15,7 @@
     ├── AlertError         what is asked of an alert cannot be done
     │   ├── AlertUnknown   there never was one, or it is not kept any more
     │   └── AlertOver      it is not firing any more
+    ├── AuditError         what somebody is about to do cannot be noted, so it must not be done
     ├── SinkError          a sink cannot tell and trying again will not help
     ├── DaemonError        a running daemon does not answer what it is asked
     └── TaskDied           a task of the daemon ended although it should not
@@ -28,6 +29,7 @@ __all__ = [
     "AlertError",
     "AlertOver",
     "AlertUnknown",
+    "AuditError",
     "DaemonError",
     "DaemonFault",
     "FrameError",
@@ -225,6 +227,14 @@ class AlertOver(AlertError):
 
     def __init__(self, alert_id: str) -> None:
         super().__init__(f"alert {alert_id} is over; there is nothing left to do about it")
+
+
+class AuditError(RingbackError):
+    """What somebody is about to do cannot be noted, so it must not be done."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the audit trail cannot be written: {problem}; make room or mend it")
+        self.problem = problem
 
 
 class SinkError(RingbackError):

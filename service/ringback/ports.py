@@ -214,5 +214,9 @@ class Source(Protocol):
 class Audit(Protocol):
     """Remembers what people did."""
 
-    def note(self, who: str, action: str, subject: str, **facts: str) -> None:
-        """Keep one deed before it is answered: `acknowledge`, `reveal`, `login`, … of a subject."""
+    async def note(self, who: str, action: str, subject: str, **facts: str) -> None:
+        """Keep one deed for good: `acknowledge`, `reveal`, `login`, … of a subject.
+
+        Note it before it is done. Raises `AuditError` if it cannot be kept: then it must not be
+        done at all.
+        """

@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ringback.runtime.clock import SystemClock
 from ringback.vitals.feed import measures_of_feed
+from ringback.web.access.access import OpenAccess
 from ringback.web.app import create_app
 from ringback.web.feed.events import events_handlers
 from ringback.web.feed.feed import Feed, Limits
@@ -23,7 +23,7 @@ from ringback.web.feed.portions import SourceBeat
 from ringback.web.feed.sockets import sockets_handlers
 from ringback.web.journal import Journal
 from ringback.web.server import WebServer
-from ringback.web.visitors import Role, Visitor
+from ringback.web.visitors import LOCAL, Role, Visitor
 from support.feed import GrowingJournal, alert_told, callback_told, source_told
 from support.web import HEALTHY, METRICS
 
@@ -41,18 +41,11 @@ class Site:
         self.feed = Feed(
             self.journal, SystemClock(), lambda: [SourceBeat(name="main", hears=True)], limits
         )
-        self.role = Role.OPERATOR
         self.tasks: list[asyncio.Task[None]] = []
         handlers = [*events_handlers(self.feed), *sockets_handlers(self.feed)]
-        app = create_app(HEALTHY, METRICS.expose, handlers=handlers)
-        self.server = WebServer(self._gate(app), host="127.0.0.1", port=0, drain=5)
-
-    def _gate(self, app: ASGIApp) -> ASGIApp:
-        async def gate(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["state"]["visitor"] = Visitor("somebody", self.role)
-            await app(scope, receive, send)
-
-        return gate
+        self.access = OpenAccess()
+        app = create_app(HEALTHY, METRICS.expose, access=self.access, handlers=handlers)
+        self.server = WebServer(app, host="127.0.0.1", port=0, drain=5)
 
     @property
     def url(self) -> str:
@@ -297,10 +290,10 @@ async def test_a_position_that_never_was_gives_a_reset() -> None:
 async def test_a_viewer_sees_no_number_and_no_name_and_an_operator_the_journal() -> None:
     body = callback_told(contact=["+49 30 1234567", "Ada Lovelace"])
     async with site() as it:
-        it.role = Role.VIEWER
+        it.access.visitor = Visitor("eve", Role.VIEWER)
         async with events(it) as viewer, feed(it) as socket:
             await viewer.next()
-            it.role = Role.OPERATOR
+            it.access.visitor = LOCAL
             async with events(it) as operator:
                 await operator.next()
                 await it.append(body)

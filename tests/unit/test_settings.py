@@ -10,6 +10,7 @@ from ringback.settings import Secret, Settings, example, load
 from ringback.settings.options import options
 
 SHIPPED = Path(__file__).parents[2] / "config" / "ringback.toml"
+OPEN = '[web]\nhost = "0.0.0.0"\ntokens = "t"\n'
 KEY = "canary-hash-key-0123456789"
 
 
@@ -108,7 +109,17 @@ def test_a_bad_argument_is_refused_by_its_own_name(key: str, value: float, words
         ('[privacy]\nnumbers = "yes"\n', "privacy.numbers", "allowed: true or false"),
         ('[sinks]\nstdout = "loud"\n', "sinks.stdout", "allowed: auto, console, json, off"),
         ('[web]\nhost = "0.0.0.0"\n', "web.host", "can be reached from other machines"),
-        ('[web]\nhost = "example.org"\n', "web.host", "allowed: 127.0.0.1, ::1 or localhost"),
+        ('[web]\nhost = "example.org"\n', "web.host", "give web.tokens, a file of tokens"),
+        (f"{OPEN}", "web.host", "tokens would travel in clear"),
+        (f'{OPEN}tls_key = "k"\n', "web.tls_certificate", "web.tls_key is given"),
+        (f'{OPEN}tls_certificate = "c"\n', "web.tls_key", "web.tls_certificate is given"),
+        (f'{OPEN}proxies = "10.0.0.1, nginx"\n', "web.proxies", "'nginx' does not appear"),
+        (f'{OPEN}proxies = "10.0.0.1/8"\n', "web.proxies", "has host bits set"),
+        (f'{OPEN}proxies = "0.0.0.0/0"\n', "web.proxies", "is everybody"),
+        ('[web]\nnames = "ringback.example.org"\n', "web.tokens", "web.names is given"),
+        ('[web]\nproxies = "127.0.0.1"\n', "web.tokens", "each of them is an operator"),
+        ('[web]\ntokens = "t"\nnames = "a.example:80"\n', "web.names", "is no host name"),
+        ("[web]\nsession_hours = 0\n", "web.session_hours", "from 1 to 720"),
     ],
 )
 def test_refused_with_path_value_and_what_is_allowed(
@@ -178,6 +189,14 @@ def test_three_settings_are_enough_to_mean_genesys_cloud(tmp_path: Path) -> None
 def test_hosts_may_be_given_instead_of_a_region(tmp_path: Path, url: str) -> None:
     path = written(tmp_path, f'{CLIENT}login_url = "{url}"\napi_url = "{url}"\n')
     assert load(path, {}).genesys.api_url == url
+
+
+@pytest.mark.parametrize(
+    "more", ['tls_certificate = "c"\ntls_key = "k"\n', 'proxies = "10.0.0.1, fd00::/8"\n']
+)
+def test_with_tokens_and_without_clear_text_any_host_is_allowed(tmp_path: Path, more: str) -> None:
+    path = written(tmp_path, f'{OPEN}names = "a.example, B-c.example"\n{more}')
+    assert load(path, {}).web.host == "0.0.0.0"  # never bound
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])

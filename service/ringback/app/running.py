@@ -11,6 +11,7 @@ from typing import TextIO
 import structlog
 
 from ringback import __version__
+from ringback.app.doors import Doors
 from ringback.app.parts import (
     beside_the_store,
     make_decoder,
@@ -33,6 +34,7 @@ from ringback.runtime.signals import stop_requested
 from ringback.runtime.tuning import tune
 from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource
+from ringback.vitals.access import measures_of_access
 from ringback.vitals.daemon import Vitals
 from ringback.vitals.feed import measures_of_feed
 from ringback.vitals.genesys import measures_of
@@ -49,6 +51,7 @@ log = structlog.get_logger(__name__)
 QUARANTINE_BYTES = 16 * 1024 * 1024
 QUARANTINE_AGE = timedelta(days=7)
 FLUSH_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 
 
 async def run(settings: Settings, out: TextIO) -> None:
@@ -61,8 +64,9 @@ async def run(settings: Settings, out: TextIO) -> None:
         wished = stack.enter_context(stop_requested())
         store = await make_store(settings)
         stack.push_async_callback(store.close)
+        folder = stack.enter_context(beside_the_store(settings))
         aside = make_writer(
-            stack.enter_context(beside_the_store(settings)) / "quarantine.jsonl",
+            folder / "quarantine.jsonl",
             QUARANTINE_BYTES,
             QUARANTINE_AGE,
             setting="store.path",
@@ -94,29 +98,42 @@ async def run(settings: Settings, out: TextIO) -> None:
             ),
         )
         showing = Showing(settings, pipeline, store, source)
-        vitals = Vitals(daemon, pipeline, source, partial(_measures, source, showing))
+        doors = Doors(settings, folder, clock)
+        vitals = Vitals(
+            daemon, pipeline, source, partial(_measures, source, showing, doors), doors.checks
+        )
         metrics = Metrics(vitals.measures, __version__)
         daemon.follow("journal", showing.follow)
         daemon.follow("feed", showing.feed.run)
         daemon.follow("board", showing.load)
         web = WebServer(
-            create_app(vitals, metrics.expose, handlers=[*pages(), *showing.handlers]),
+            create_app(
+                vitals,
+                metrics.expose,
+                access=doors.access,
+                reach=doors.reach,
+                refusals=doors.refusals,
+                handlers=[*pages(), *doors.handlers(showing.audit), *showing.handlers],
+            ),
             host=settings.web.host,
             port=settings.web.port,
             drain=settings.shutdown.close_seconds,
+            tls=doors.tls,
         )
         _greet(settings, web.bind(), aside.path)
         daemon.serve("web", web.run)
+        daemon.tend("doors", LOOK_SECONDS, doors.look)
         for writer in writers:
             daemon.tend(f"flush {writer.path.name}", FLUSH_SECONDS, writer.flush)
         await daemon.run(wished)
 
 
-def _measures(source: Source, showing: Showing) -> Iterator[Measure]:
+def _measures(source: Source, showing: Showing, doors: Doors) -> Iterator[Measure]:
     """Give what only some sources say of themselves, and what is shown to whom."""
     if isinstance(source, GenesysSource):
         yield from measures_of(source)
     yield from measures_of_feed(showing.feed)
+    yield from measures_of_access(doors.refusals, doors.logins)
 
 
 def _refuse_what_is_to_come(settings: Settings) -> None:
@@ -142,7 +159,8 @@ def _refuse_what_cannot_be_read(settings: Settings) -> None:
 
 def _greet(settings: Settings, port: int, quarantine: Path) -> None:
     """Say in the first lines what this is and where to look."""
-    address = f"http://{settings.web.host}:{port}"
+    scheme = "https" if settings.web.tls_certificate else "http"
+    address = f"{scheme}://{settings.web.host}:{port}"
     log.info(
         "starting",
         version=__version__,

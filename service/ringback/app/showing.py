@@ -57,7 +57,7 @@ class Showing:
         names = partial(queue_names, source)
         answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, _platform_link(settings))
-        audit = _Logged()
+        self.audit = audit = _Logged()
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
             *life_handlers(
@@ -94,7 +94,7 @@ class Showing:
 class _Logged:
     """What people did, in the daemon's log."""
 
-    def note(self, who: str, action: str, subject: str, **facts: str) -> None:
+    async def note(self, who: str, action: str, subject: str, **facts: str) -> None:
         log.info("deed", who=who, action=action, subject=subject, **facts)
 
 

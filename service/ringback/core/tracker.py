@@ -17,7 +17,7 @@ from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import is_ledger
 from ringback.core.policy import Policy
-from ringback.core.records import Callback, Conversation, is_over, unpack
+from ringback.core.records import Alarm, Callback, Conversation, is_over, unpack
 from ringback.core.repair import Repair
 from ringback.core.resting import Change, Resting
 from ringback.core.settling import Settling
@@ -186,6 +186,15 @@ class Tracker:
 
         Raises `AlertUnknown` and `AlertOver`.
         """
+        conversation, callback, alarm = self.firing(alert_id)
+        events = self._settling.acknowledge(conversation, callback, alarm, by, now)
+        if not events:
+            return None
+        entry = self._entries[conversation.id]
+        return self._resting.keep(conversation, entry, entry.heard_at, now, events)
+
+    def firing(self, alert_id: str) -> tuple[Conversation, Callback, Alarm]:
+        """Give an alert that is firing, and whose it is. Raises `AlertUnknown` and `AlertOver`."""
         # A callback's id is the platform's, and may hold a slash.
         name, _, episode = alert_id.rpartition("/")
         callback_id, _, rule = name.rpartition("/")
@@ -198,11 +207,7 @@ class Tracker:
             raise AlertUnknown(alert_id)
         if alarm.since is None or int(episode) != alarm.episode:
             raise AlertOver(alert_id)
-        events = self._settling.acknowledge(conversation, callback, alarm, by, now)
-        if not events:
-            return None
-        entry = self._entries[conversation.id]
-        return self._resting.keep(conversation, entry, entry.heard_at, now, events)
+        return conversation, callback, alarm
 
     def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Change]:
         """A source hears these topics, none meaning all."""

@@ -16,7 +16,8 @@ import msgspec
 
 from ringback.errors import SettingsError
 from ringback.settings.options import Option, options, section_types
-from ringback.settings.platform import check_platform, loopback
+from ringback.settings.platform import check_platform
+from ringback.settings.reach import check_reach
 from ringback.settings.schema import Secret, Settings
 
 __all__ = ["load"]
@@ -135,7 +136,7 @@ def _convert(option: Option, value: object, place: str, *, strict: bool = True) 
 
 def _check(settings: Settings) -> None:
     """Check what one option alone cannot tell."""
-    source, web = settings.source, settings.web
+    source = settings.source
     if source.kind == "websocket" and not source.url.reveal().startswith(("ws://", "wss://")):
         raise SettingsError("source.url", "source.kind websocket needs a ws:// or wss:// address")
     if source.kind == "recording" and not source.path:
@@ -153,12 +154,7 @@ def _check(settings: Settings) -> None:
     key = settings.privacy.hash_key
     if key and len(key.reveal()) < SHORTEST_HASH_KEY:
         raise SettingsError("privacy.hash_key", f"is shorter than {SHORTEST_HASH_KEY} characters")
-    if not loopback(web.host):
-        raise SettingsError(
-            "web.host",
-            f"{web.host!r} can be reached from other machines, and this version cannot ask them"
-            " for a token; allowed: 127.0.0.1, ::1 or localhost, behind a proxy that can",
-        )
+    check_reach(settings.web)
 
 
 def _refused(value: object, option: Option) -> str:

@@ -248,16 +248,48 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Health and metrics."""
+    """Dashboard, API, feed, health and metrics, and who may see them."""
 
     host: Annotated[
         str,
         _means(
-            "The address to bind. Only loopback until access needs a token.",
-            "127.0.0.1, ::1 or localhost",
+            "The address to bind. Other than loopback it takes tokens, and TLS or a proxy.",
+            "127.0.0.1, ::1 or localhost; with tokens any address, as 0.0.0.0",
         ),
     ] = "127.0.0.1"
     port: Annotated[int, _between(0, 65535, "The port to bind; 0 takes any free one.")] = 8080
+    tokens: Annotated[
+        str,
+        _means(
+            "The file of those who may come in, a line each: role name token. Roles: viewer,"
+            " operator, metrics. Mode 0600; read anew when it changes. Empty: whoever is on this"
+            " machine is an operator."
+        ),
+    ] = ""
+    session_hours: Annotated[
+        int, _between(1, 720, "A browser that has logged in stays so for so long.")
+    ] = 12
+    names: Annotated[
+        str,
+        _means(
+            "The names that browsers call this server, separated by commas, as"
+            " ringback.example.org. Addresses and localhost need not be named.",
+            "host names without port",
+        ),
+    ] = ""
+    tls_certificate: Annotated[
+        str,
+        _means("A PEM file with the certificate and its chain, for https. Read anew on change."),
+    ] = ""
+    tls_key: Annotated[str, _means("A PEM file with the certificate's key. Mode 0600.")] = ""
+    proxies: Annotated[
+        str,
+        _means(
+            "Those who pass requests on and speak TLS for this server, separated by commas. Their"
+            " X-Forwarded-For and X-Forwarded-Proto are believed.",
+            "addresses and networks, as 192.0.2.7, 10.0.0.0/8",
+        ),
+    ] = ""
 
 
 class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,12 +29,14 @@ class Vitals:
         pipeline: Pipeline,
         source: Source,
         more: Callable[[], Iterable[Measure]] = lambda: (),
+        more_checks: Callable[[], Iterable[Check]] = lambda: (),
     ) -> None:
-        """`more` gives what the kind of source has to say of itself."""
+        """`more` and `more_checks` give what other parts have to say of themselves."""
         self._daemon = daemon
         self._pipeline = pipeline
         self._source = source
         self._more = more
+        self._more_checks = more_checks
 
     def checks(self) -> Sequence[Check]:
         """Say how each part is."""
@@ -54,6 +56,7 @@ class Vitals:
                 Check(f"source {self._source.name}", Status.DEGRADED, problem)
                 for problem in self._source.problems
             ),
+            *self._more_checks(),
         )
 
     def _blindness(self) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -17,6 +18,7 @@ __all__ = ["WebServer"]
 MOST_CONNECTIONS = 1024
 MOST_HEAD_BYTES = 16 * 1024
 BACKLOG = 128
+HANDSHAKE_SECONDS = 10.0
 MOST_MESSAGE_BYTES = 4096
 """Of what comes over a websocket: nothing that comes there is of use."""
 PING_SECONDS = 10.0
@@ -29,7 +31,15 @@ UNHEARD_MILLISECONDS = 60_000
 class WebServer:
     """One listening socket: `bind`, then `run` until it is cancelled."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int, drain: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        drain: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Take `port` 0 for any free one. At the end, requests have `drain` seconds to finish."""
         self.host = host
         self.port = port
@@ -53,7 +63,9 @@ class WebServer:
                 limit_concurrency=MOST_CONNECTIONS,
                 h11_max_incomplete_event_size=MOST_HEAD_BYTES,
                 timeout_graceful_shutdown=max(1, round(drain)),
-            )
+                backlog=BACKLOG,
+            ),
+            tls,
         )
 
     def bind(self) -> int:
@@ -98,6 +110,26 @@ class WebServer:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext | None) -> None:
+        super().__init__(config)
+        self._tls = tls
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, with a context of ours and a limit to how long a handshake takes."""
+
+        def begin() -> asyncio.Protocol:
+            return HttpProtocol(self.config, self.server_state, self.lifespan.state)
+
+        loop = asyncio.get_running_loop()
+        patience = None if self._tls is None else HANDSHAKE_SECONDS
+        self.servers = [
+            await loop.create_server(
+                begin, sock=one, ssl=self._tls, backlog=BACKLOG, ssl_handshake_timeout=patience
+            )
+            for one in sockets or []
+        ]
+        self.started = True
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the daemon, which stops in stages."""

@@ -3,91 +3,79 @@
 It stands around the whole application, so that it also covers what the router itself answers.
 """
 
-import re
-from ipaddress import ip_address
+from typing import Any
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from ringback.web.problems import problem_body
+from ringback.web.heads import bare_host, header, is_address
+from ringback.web.problems import send_problem
+from ringback.web.refusals import Refusal, Refusals
 
-__all__ = ["HEADERS", "LOOPBACK_NAMES", "Shield", "is_loopback"]
+__all__ = ["HEADERS", "Shield"]
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-"""What a browser on this machine calls this machine."""
-
-HOST = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[^:\[\]]*))(?::\d*)?")
+MISDIRECTED = "This server does not go by the name in the Host header: see [web] names."
+STARTS = ("http.response.start", "websocket.http.response.start")
 
 HEADERS = {
     b"content-security-policy": b"default-src 'none'; base-uri 'none'; form-action 'none';"
     b" frame-ancestors 'none'",
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
     b"referrer-policy": b"no-referrer",
     b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
     b"cache-control": b"no-store",
 }
 """Added where a handler has not set its own: a page sets a wider policy for itself."""
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether binding `host` is reachable from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+HEADERS_OVER_TLS = {b"strict-transport-security": b"max-age=31536000"}
 
 
 class Shield:
     """An ASGI application around another.
 
-    With `hosts`, a request that names any other host is answered 421: a page elsewhere could have
-    its own name resolve to 127.0.0.1 and read what is served here (DNS rebinding). Ports are not
-    compared: a tunnel may well end on another one.
+    A request that names any host but those of `names` is answered 421: a page elsewhere could have
+    its own name resolve to this machine and read what is served here (DNS rebinding). Ports are not
+    compared: a tunnel may well end on another one. With `addresses` any address will do as well,
+    since it takes a name to rebind.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self, app: ASGIApp, names: frozenset[str], refusals: Refusals, *, addresses: bool = False
+    ) -> None:
         self._app = app
-        self._hosts = hosts
+        self._names = names
+        self._refusals = refusals
+        self._addresses = addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
-        kind: str = scope["type"]
-        if kind == "lifespan":
+        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
             await self._app(scope, receive, send)
-        elif self._hosts is None or _host(scope) in self._hosts:
-            await self._app(scope, receive, _protected(send))
-        elif kind == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": "unknown host"})
+            return
+        protected = _protected(send, encrypted=scope.get("scheme") in ("https", "wss"))
+        if self._knows(scope):
+            await self._app(scope, receive, protected)
         else:
-            await _misdirect(_protected(send))
+            self._refusals[Refusal.HOST] += 1
+            await send_problem(scope, protected, 421, MISDIRECTED)
+
+    def _knows(self, scope: Scope) -> bool:
+        host = bare_host(header(scope, b"host") or "")
+        if not host:
+            return False
+        return host in self._names or (self._addresses and is_address(host))
 
 
-def _host(scope: Scope) -> str | None:
-    named = [value for name, value in scope["headers"] if name == b"host"]
-    if len(named) != 1:
-        return None
-    matched = HOST.fullmatch(named[0].decode("latin-1").lower())
-    return matched and (matched["bracketed"] or matched["plain"])
+def _protected(send: Send, *, encrypted: bool) -> Send:
+    headers = HEADERS | (HEADERS_OVER_TLS if encrypted else {})
 
-
-async def _misdirect(send: Send) -> None:
-    body = problem_body(421, "This server does not go by the name in the Host header.")
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    await send({"type": "http.response.start", "status": 421, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _protected(send: Send) -> Send:
     async def protected(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            present = {name.lower() for name, _ in message["headers"]}
-            added = [item for item in HEADERS.items() if item[0] not in present]
-            message["headers"] = [*message["headers"], *added]
+        if message["type"] in STARTS:
+            start: Any = message
+            present = {name.lower() for name, _ in start["headers"]}
+            added = [item for item in headers.items() if item[0] not in present]
+            start["headers"] = [*start["headers"], *added]
         await send(message)
 
     return protected

@@ -6,7 +6,21 @@ from typing import Any
 import msgspec
 from litestar.connection import ASGIConnection
 
-__all__ = ["LOCAL", "Role", "Visitor", "visitor_of"]
+from ringback.web.heads import address_of
+
+__all__ = [
+    "ACTING",
+    "EVERYBODY",
+    "LOCAL",
+    "LOOKING",
+    "SCRAPING",
+    "Role",
+    "Visitor",
+    "facts_of",
+    "is_stranger",
+    "roles",
+    "visitor_of",
+]
 
 
 class Role(StrEnum):
@@ -28,12 +42,36 @@ class Visitor(msgspec.Struct, frozen=True):
     role: Role
 
 
+LOOKING = frozenset({Role.VIEWER, Role.OPERATOR})
+ACTING = frozenset({Role.OPERATOR})
+SCRAPING = frozenset({Role.METRICS, Role.OPERATOR})
+EVERYBODY = frozenset(Role)
+
 LOCAL = Visitor("local", Role.OPERATOR)
 """Whoever is on this machine, where no tokens are asked for."""
 
 
+def roles(allowed: frozenset[Role] | None) -> dict[str, Any]:
+    """Say who may use a route: part of the handler's `opt`. None: strangers too.
+
+    A route that does not say is for operators alone.
+    """
+    return {"roles": allowed}
+
+
 def visitor_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Visitor:
-    """Say who asks, as the gate has found."""
-    visitor = connection.scope["state"].get("visitor", LOCAL)
+    """Say who asks, as the gate has found. On paths for strangers there may be nobody to name."""
+    visitor = connection.scope["state"]["visitor"]
     assert isinstance(visitor, Visitor)  # noqa: S101  # nobody else sets it
     return visitor
+
+
+def facts_of(connection: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
+    """Give what the audit trail keeps of who asks, beside the name."""
+    address = address_of(connection.scope)
+    return {"role": visitor_of(connection).role} | ({"address": address} if address else {})
+
+
+def is_stranger(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether the gate has let somebody through without knowing them."""
+    return "visitor" not in connection.scope["state"]

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ringback.app.showing import Showing
 from ringback.core.policy import Policy
@@ -17,6 +16,7 @@ from ringback.runtime.pipeline import Pipeline
 from ringback.settings import Settings
 from ringback.settings.schema import GenesysSettings, SourceSettings
 from ringback.stores.memory import MemoryStore
+from ringback.web.access.access import OpenAccess
 from ringback.web.app import create_app
 from ringback.web.health import Check
 from ringback.web.visitors import Role, Visitor
@@ -51,18 +51,15 @@ class Shown:
         self.store = store or MemoryStore(timedelta(days=8))
         self.pipeline: Pipeline = make_pipeline(self.store, self.clock, policy=Policy())
         self.showing = Showing(settings or Settings(), self.pipeline, self.store, Ear())
-        self.visitor: Visitor | None = None
-        app = create_app(Well(), lambda _: (b"", "text/plain"), handlers=self.showing.handlers)
-        transport = httpx.ASGITransport(app=self._visited(app))
+        self.access = OpenAccess()
+        app: Any = create_app(
+            Well(),
+            lambda _: (b"", "text/plain"),
+            access=self.access,
+            handlers=self.showing.handlers,
+        )
+        transport = httpx.ASGITransport(app=app)
         self.web = httpx.AsyncClient(transport=transport, base_url="http://localhost")
-
-    def _visited(self, app: ASGIApp) -> Any:
-        async def visited(scope: Scope, receive: Receive, send: Send) -> None:
-            if self.visitor is not None:
-                scope["state"] = {"visitor": self.visitor}
-            await app(scope, receive, send)
-
-        return visited
 
     async def send(self, *frames: bytes) -> None:
         """Take frames in, and let them be shown."""
@@ -155,14 +152,14 @@ async def test_viewers_may_look_and_do_nothing() -> None:
         shown.pipeline.fire()
         await shown.commit()
         (alert,) = (await shown.get("/alerts"))["alerts"]
-        shown.visitor = Visitor("eve", Role.VIEWER)
+        shown.access.visitor = Visitor("eve", Role.VIEWER)
         session = await shown.get("/session")
         assert (session["name"], session["role"], session["masked"]) == ("eve", "viewer", True)
         asked = {"alertId": alert["alertId"]}
         for path, body in (("/alerts/acknowledge", asked), ("/callbacks/c-2/reveal", {})):
             refused = await shown.web.post(API + path, json=body)
             assert refused.status_code == 403
-            assert "Only operators" in refused.json()["detail"]
+            assert refused.json()["detail"] == "This takes the role operator."
         assert "acknowledged" not in (await shown.get("/alerts"))["alerts"][0]
 
 

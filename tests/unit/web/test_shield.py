@@ -1,14 +1,19 @@
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from ringback.web.shield import LOOPBACK_NAMES, Shield, is_loopback
+from ringback.web.heads import LOOPBACK_NAMES, is_loopback
+from ringback.web.refusals import Refusal, Refusals
+from ringback.web.shield import Shield
 
 
 async def answered(
     headers: list[tuple[bytes, bytes]],
-    hosts: frozenset[str] | None = LOOPBACK_NAMES,
+    *,
     kind: str = "http",
+    scheme: str = "http",
+    addresses: bool = False,
 ) -> list[dict[str, Any]]:
     sent: list[Any] = []
 
@@ -22,8 +27,8 @@ async def answered(
     async def receive() -> Any:
         raise AssertionError
 
-    scope: Any = {"type": kind, "headers": headers}
-    await Shield(app, hosts)(scope, receive, send)
+    scope: Any = {"type": kind, "scheme": scheme, "headers": headers}
+    await Shield(app, LOOPBACK_NAMES, Counter(), addresses=addresses)(scope, receive, send)
     return sent
 
 
@@ -55,14 +60,32 @@ async def test_any_other_name_is_misdirected(headers: list[tuple[bytes, bytes]])
     assert b"evil" not in body["body"]
 
 
-async def test_a_websocket_from_elsewhere_is_closed() -> None:
-    (message,) = await answered([(b"host", b"evil.example")], kind="websocket")
-    assert message["type"] == "websocket.close"
+async def test_a_websockets_handshake_from_elsewhere_is_misdirected() -> None:
+    start, _ = await answered([(b"host", b"evil.example")], kind="websocket")
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 421)
 
 
-async def test_without_a_list_any_name_will_do() -> None:
-    (start,) = await answered([(b"host", b"ringback.example")], hosts=None)
-    assert start["status"] == 200
+async def test_what_is_refused_is_counted() -> None:
+    refusals: Refusals = Counter()
+
+    async def unused(*_: Any) -> None:
+        pass
+
+    await Shield(unused, LOOPBACK_NAMES, refusals)({"type": "http", "headers": []}, unused, unused)  # type: ignore[arg-type]
+    assert refusals == {Refusal.HOST: 1}
+
+
+@pytest.mark.parametrize(("scheme", "sent"), [("https", True), ("wss", True), ("http", False)])
+async def test_over_tls_browsers_are_told_to_stay_with_it(scheme: str, *, sent: bool) -> None:
+    (start,) = await answered([(b"host", b"localhost")], scheme=scheme)
+    assert (b"strict-transport-security" in dict(start["headers"])) is sent
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1:8080", "[2001:db8::1]:8080"])
+async def test_where_any_address_will_do_a_name_still_must_be_known(host: str) -> None:
+    assert (await answered([(b"host", host.encode())]))[0]["status"] == 421
+    assert (await answered([(b"host", host.encode())], addresses=True))[0]["status"] == 200
+    assert (await answered([(b"host", b"evil.example")], addresses=True))[0]["status"] == 421
 
 
 async def test_a_handlers_own_header_is_kept() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.exceptions import ClientException, NotFoundException, PermissionDeniedException
+from litestar.exceptions import ClientException, NotFoundException
 from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.events import Time
@@ -18,7 +18,7 @@ from ringback.web.api.describing import describe
 from ringback.web.api.life import Decided
 from ringback.web.api.timeline.around import summary_of
 from ringback.web.board.rows import Acknowledged, Alarm, Row, alarms_of
-from ringback.web.visitors import Role, visitor_of
+from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
 
 __all__ = ["Alert", "Alerts", "alerts_handlers"]
 
@@ -71,7 +71,9 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
 
     @get(
         "/api/v1/alerts",
-        opt=describe("Alerts that are firing", Alerts, problems=(400, 503), cached=True),
+        opt=describe(
+            "Alerts that are firing", Alerts, may=LOOKING, problems=(400, 503), cached=True
+        ),
     )
     async def alerts(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
@@ -90,24 +92,24 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
             "Note that one has seen an alert; the first who has stays",
             Seen,
             body=Acknowledge,
-            problems=(400, 403, 404, 409, 415, 503),
+            may=ACTING,
+            problems=(400, 404, 409, 415, 503),
         ),
     )
     async def acknowledge(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
-        visitor = visitor_of(request)
-        if visitor.role is not Role.OPERATOR:
-            raise PermissionDeniedException("Only operators may acknowledge.")
         alert_id = (await read_body(request, Acknowledge)).alert_id
         head = answers.begin()
+        who = visitor_of(request).name
         try:
-            deciding.acknowledge(alert_id, visitor.name)
+            deciding.tracker.firing(alert_id)
+            await audit.note(who, "acknowledge", alert_id, **facts_of(request))
+            deciding.acknowledge(alert_id, who)
         except AlertUnknown as error:
             raise NotFoundException(str(error)) from None
         except AlertOver as error:
             raise ClientException(str(error), status_code=409) from None
         seen = _seen(deciding.tracker, alert_id)
-        audit.note(visitor.name, "acknowledge", alert_id)
         await deciding.committed()
         return answers.private(Seen(**head, alert_id=alert_id, acknowledged=seen))
 

@@ -18,6 +18,7 @@ from ringback.web.api.asking import read_query
 from ringback.web.api.describing import describe
 from ringback.web.board.looking import Cursor, Looking, Page, Sort, fits, look
 from ringback.web.board.rows import Row
+from ringback.web.visitors import LOOKING
 
 __all__ = ["Callbacks", "CallbacksQuery", "callbacks_handlers"]
 
@@ -90,6 +91,7 @@ def callbacks_handlers(answers: Answers, names: Callable[[], Mapping[str, str]])
             "Callbacks that are open",
             Callbacks,
             query=CallbacksQuery,
+            may=LOOKING,
             problems=(400, 503),
             cached=True,
         ),

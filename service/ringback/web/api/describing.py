@@ -12,6 +12,8 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from ringback.web.visitors import Role, roles
+
 __all__ = ["Operation", "Problem", "describe", "document"]
 
 JSON = "application/json"
@@ -48,16 +50,16 @@ def describe(
     summary: str,
     answer: Any = None,  # noqa: ANN401  # any type
     *,
+    may: frozenset[Role],
     query: type[msgspec.Struct] | None = None,
     body: type[msgspec.Struct] | None = None,
     problems: Sequence[int] = (),
     media_type: str = JSON,
     cached: bool = False,
-) -> dict[str, Operation]:
-    """Give what makes a handler part of the document: pass it as the handler's `opt`."""
-    return {
-        "operation": Operation(summary, answer, query, body, problems, media_type, cached),
-    }
+) -> dict[str, Any]:
+    """Give what makes a handler part of the document, for those who may: pass it as its `opt`."""
+    operation = Operation(summary, answer, query, body, problems, media_type, cached)
+    return roles(may) | {"operation": operation}
 
 
 def document(app: Litestar, version: str) -> dict[str, Any]:

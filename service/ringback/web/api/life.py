@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.exceptions import NotFoundException
 
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
@@ -16,7 +16,7 @@ from ringback.web.api.describing import describe
 from ringback.web.api.session import Place
 from ringback.web.api.timeline.life import Life, life_of
 from ringback.web.incoming import part_of
-from ringback.web.visitors import Role, visitor_of
+from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
 from ringback.wire.cloudevents import decode
 
 __all__ = ["Decided", "life_handlers"]
@@ -59,6 +59,7 @@ def life_handlers(
         opt=describe(
             "One callback, open or ended, with its timeline",
             Life,
+            may=LOOKING,
             problems=(400, 404, 503),
             cached=True,
         ),
@@ -88,21 +89,19 @@ def life_handlers(
         opt=describe(
             "The numbers and names of one callback in clear; it is noted who asked",
             Revealed,
-            problems=(400, 403, 404, 503),
+            may=ACTING,
+            problems=(400, 404, 503),
         ),
     )
     async def reveal(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
         callback_id = part_of(request, "callback_id")
-        visitor = visitor_of(request)
-        if visitor.role is not Role.OPERATOR:
-            raise PermissionDeniedException("Only operators may see numbers and names in clear.")
         head = answers.begin()
         found = tracker.find(callback_id)
         if found is None:
             raise NotFoundException(UNKNOWN)
         await decided.committed()
-        audit.note(visitor.name, "reveal", callback_id)
+        await audit.note(visitor_of(request).name, "reveal", callback_id, **facts_of(request))
         return answers.private(Revealed(**head, contact=list(found[1].contact)))
 
     return [callback, reveal]

@@ -10,6 +10,7 @@ from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe, document
 from ringback.web.incoming import part_of
+from ringback.web.visitors import LOOKING
 from ringback.wire.cloudevents import schemas
 
 __all__ = ["schemas_handlers"]
@@ -28,7 +29,9 @@ def schemas_handlers(answers: Answers, version: str) -> list[Any]:
 
     @get(
         "/api/v1/schemas",
-        opt=describe("The JSON Schema of every type of event", Schemas, problems=(400, 503)),
+        opt=describe(
+            "The JSON Schema of every type of event", Schemas, may=LOOKING, problems=(400, 503)
+        ),
     )
     async def all_schemas(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
@@ -39,6 +42,7 @@ def schemas_handlers(answers: Answers, version: str) -> list[Any]:
         opt=describe(
             "The JSON Schema of one type of event",
             dict[str, Any],
+            may=LOOKING,
             problems=(400, 404),
             media_type="application/schema+json",
         ),
@@ -53,7 +57,7 @@ def schemas_handlers(answers: Answers, version: str) -> list[Any]:
 
     @get(
         "/openapi.json",
-        opt=describe("This description", dict[str, Any], problems=(400,)),
+        opt=describe("This description", dict[str, Any], may=LOOKING, problems=(400,)),
     )
     async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)

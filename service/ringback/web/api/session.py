@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe
-from ringback.web.visitors import Role, visitor_of
+from ringback.web.visitors import LOOKING, Role, visitor_of
 
 __all__ = ["Place", "Session", "session_handlers"]
 
@@ -53,7 +53,12 @@ def session_handlers(
 
     @get(
         "/api/v1/session",
-        opt=describe("Who asks, and what it takes to show callbacks", Session, problems=(400, 503)),
+        opt=describe(
+            "Who asks, and what it takes to show callbacks",
+            Session,
+            may=LOOKING,
+            problems=(400, 503),
+        ),
     )
     async def session(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)

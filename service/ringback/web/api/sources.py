@@ -11,6 +11,7 @@ from ringback.core.events import Seconds, Time
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe
+from ringback.web.visitors import LOOKING
 
 __all__ = ["ChannelReport", "GapReport", "ReadsReport", "SourceReport", "sources_handlers"]
 
@@ -105,7 +106,11 @@ def sources_handlers(
     @get(
         "/api/v1/sources",
         opt=describe(
-            "What is listened to, and how well", Sources, problems=(400, 503), cached=True
+            "What is listened to, and how well",
+            Sources,
+            may=LOOKING,
+            problems=(400, 503),
+            cached=True,
         ),
     )
     async def sources(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -17,6 +17,7 @@ from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe
 from ringback.web.board.counting import QueueCount, StateCount, count
 from ringback.web.board.trends import Trends
+from ringback.web.visitors import LOOKING
 
 __all__ = ["Summary", "summary_handlers"]
 
@@ -73,7 +74,9 @@ def summary_handlers(
 
     @get(
         "/api/v1/summary",
-        opt=describe("Everything in numbers", Summary, problems=(400, 503), cached=True),
+        opt=describe(
+            "Everything in numbers", Summary, may=LOOKING, problems=(400, 503), cached=True
+        ),
     )
     async def summary(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)

@@ -13,6 +13,7 @@ from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import read_query
 from ringback.web.api.describing import describe
 from ringback.web.board.trends import EPOCH, MINUTE, MOST_HOURS, Trends
+from ringback.web.visitors import LOOKING
 
 __all__ = ["trends_handlers"]
 
@@ -53,6 +54,7 @@ def trends_handlers(answers: Answers, known: Callable[[], tuple[Trends, bool]]) 
             "The last hours, minute by minute",
             TrendsAnswer,
             query=TrendsQuery,
+            may=LOOKING,
             problems=(400, 503),
             cached=True,
         ),

@@ -10,6 +10,8 @@ from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from litestar.types import ControllerRouterHandler
 
+from ringback.web.visitors import LOOKING, roles
+
 __all__ = ["PAGE_POLICY", "Asset", "load_assets", "pages"]
 
 PAGE_POLICY = (
@@ -52,7 +54,7 @@ def pages() -> list[ControllerRouterHandler]:
     """
     assets = load_assets()
 
-    @get("/", sync_to_thread=False)
+    @get("/", sync_to_thread=False, opt=roles(LOOKING))
     def page(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Give the dashboard."""
         if MADE_BY_BUILD not in assets:
@@ -61,7 +63,7 @@ def pages() -> list[ControllerRouterHandler]:
             )
         return _answer(request, assets[PAGE])
 
-    @get("/assets/{path:path}", sync_to_thread=False)
+    @get("/assets/{path:path}", sync_to_thread=False, opt=roles(LOOKING))
     def asset(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Give one file of the dashboard."""
         found = assets.get(request.path_params["path"].removeprefix("/"))

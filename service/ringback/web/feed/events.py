@@ -13,7 +13,7 @@ from ringback.web.feed.following import Ending, follow
 from ringback.web.feed.portions import as_events
 from ringback.web.feed.reader import Reader, Turn
 from ringback.web.feed.wishes import start_of
-from ringback.web.visitors import Role, visitor_of
+from ringback.web.visitors import LOOKING, Role, roles, visitor_of
 
 __all__ = ["events_handlers"]
 
@@ -29,7 +29,7 @@ HEADERS = [
 def events_handlers(feed: Feed) -> list[Any]:
     """Make the handler."""
 
-    @get("/api/v1/events")
+    @get("/api/v1/events", opt=roles(LOOKING))
     async def events(request: Request[Any, Any, Any]) -> ASGIApp:
         """Follow the journal, from after a position."""
         wish, after = start_of(request)

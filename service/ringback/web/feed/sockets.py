@@ -12,7 +12,7 @@ from ringback.web.feed.portions import as_frames
 from ringback.web.feed.reader import Reader, Turn
 from ringback.web.feed.wishes import start_of
 from ringback.web.problems import problem_body
-from ringback.web.visitors import Role, visitor_of
+from ringback.web.visitors import LOOKING, Role, roles, visitor_of
 
 __all__ = ["sockets_handlers"]
 
@@ -23,7 +23,7 @@ TAKE_A_NEW_SNAPSHOT = 4409
 def sockets_handlers(feed: Feed) -> list[Any]:
     """Make the handler."""
 
-    @websocket("/api/v1/feed")
+    @websocket("/api/v1/feed", opt=roles(LOOKING))
     async def sockets(socket: WebSocket[Any, Any, Any]) -> None:
         """Follow the journal, from after a position."""
         try:
