@@ -12,7 +12,7 @@ from ringback.ports import Clock, Store
 from ringback.web.board.board import Board
 from ringback.web.board.trends import MOST_HOURS, Trends, minute_of
 from ringback.web.journal import Told
-from ringback.wire.cloudevents import decode
+from ringback.wire.cloudevents import decode_known
 
 __all__ = ["Charting"]
 
@@ -39,7 +39,8 @@ class Charting:
         """Take in what the board takes in."""
         if self._begun:
             for each in told:
-                self.trends.tell(each.event)
+                if each.event is not None:
+                    self.trends.tell(each.event)
 
     async def fill(self) -> None:
         """Begin where the board is, which must be loaded; then read what was before."""
@@ -70,8 +71,9 @@ class Charting:
             except PositionGone as gone:
                 position = gone.oldest - 1
                 continue
-            for entry in entries:
-                yield decode(entry.body)
+            for event in map(decode_known, [entry.body for entry in entries]):
+                if event is not None:
+                    yield event
             position = entries[-1].position
 
     async def _before(self, since: datetime, until: int) -> int:
@@ -84,7 +86,8 @@ class Charting:
             except PositionGone as gone:
                 least = gone.oldest - 1
                 continue
-            if _observed(decode(entry.body)) < since:
+            event = decode_known(entry.body)
+            if event is None or _observed(event) < since:
                 least = middle + 1
             else:
                 most = middle

@@ -10,7 +10,7 @@ import msgspec
 from ringback.core.events import Event
 from ringback.ports import Entry, Store
 from ringback.web.masking import masked_body
-from ringback.wire.cloudevents import decode
+from ringback.wire.cloudevents import decode_known
 
 __all__ = ["Bell", "Journal", "Told"]
 
@@ -30,8 +30,8 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     position: int
     body: bytes
     """A CloudEvent as JSON."""
-    event: Event
-    """The same, decoded."""
+    event: Event | None
+    """The same, decoded; None: another version's, which nobody is shown."""
     masked: bytes | None = None
     """What viewers get instead of the body; None: nothing in it is personal."""
 
@@ -162,6 +162,7 @@ class _End:
 def _told(entries: Sequence[Entry]) -> list[Told]:
     found = []
     for entry in entries:
-        event = decode(entry.body)
-        found.append(Told(entry.position, entry.body, event, masked_body(entry.body, event)))
+        event = decode_known(entry.body)
+        masked = None if event is None else masked_body(entry.body, event)
+        found.append(Told(entry.position, entry.body, event, masked))
     return found

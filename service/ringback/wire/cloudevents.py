@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.events import EVENT_TYPES, AlertData, CallbackData, Event, SourceData
 
-__all__ = ["Encoder", "decode", "schemas"]
+__all__ = ["Encoder", "decode", "decode_known", "schemas"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -90,6 +90,18 @@ def decode(body: bytes) -> Event:
         partition=envelope.partitionkey,
         sequence=None if envelope.sequence is UNSET else envelope.sequence,
     )
+
+
+def decode_known(body: bytes) -> Event | None:
+    """Give back an event; None for one that is not of this version's.
+
+    A journal outlives the version that has written it. Nobody should have to go without the rest of
+    it because of one entry.
+    """
+    try:
+        return decode(body)
+    except msgspec.DecodeError:
+        return None
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -6,9 +6,12 @@ import msgspec
 import pytest
 
 from ringback.errors import PositionGone
+from ringback.web.board.board import Board
+from ringback.web.feed.feed import Feed
+from ringback.web.feed.wishes import Wish
 from ringback.web.journal import Journal, Told
 from support.feed import GrowingJournal, callback_told, source_told
-from support.runtime import settled
+from support.runtime import LoopClock, settled
 
 pytestmark = pytest.mark.looptime
 
@@ -47,7 +50,9 @@ async def test_listeners_get_everything_once_in_order_before_anybody_is_woken() 
         assert heard
         await settled()
         assert positions(heard) == list(range(2, 702))
-        assert (heard[0].event.type, heard[0].event.sequence) == ("ringback.callback.waiting.v1", 1)
+        first = heard[0].event
+        assert first is not None
+        assert (first.type, first.sequence) == ("ringback.callback.waiting.v1", 1)
         assert msgspec.json.decode(heard[-1].body)["id"] == "c-1/700"
 
 
@@ -124,3 +129,21 @@ async def test_viewers_get_what_is_personal_masked_and_all_else_as_it_is() -> No
     assert whole["data"].pop("contact") == ["+49 30 1234567", "Ada Lovelace"]
     assert shown == whole
     assert plain.shown(masked=True) is plain.body
+
+
+async def test_an_entry_of_another_version_is_passed_over() -> None:
+    growing = GrowingJournal()
+    journal = Journal(growing.store, growing.advanced)
+    board = Board()
+    journal.listen(board.apply)
+    feed = Feed(journal, LoopClock(), tuple)
+    async with followed(growing, journal):
+        await growing.append(callback_told(name="c-1"))
+        await growing.append(b'{"id":"9","type":"ringback.callback.teleported.v7"}')
+        await growing.append(callback_told(name="c-2"))
+        await growing.append(b'{"source":"old"}')
+        await settled()
+        assert list(board.rows) == ["c-1", "c-2"]
+        assert board.position == 4
+        portion = await feed.portion(0, Wish())
+        assert ([each.position for each in portion.told], portion.upto) == ([1, 3], 4)

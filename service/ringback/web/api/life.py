@@ -17,7 +17,7 @@ from ringback.web.api.session import Place
 from ringback.web.api.timeline.life import Life, life_of
 from ringback.web.incoming import part_of
 from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
-from ringback.wire.cloudevents import decode
+from ringback.wire.cloudevents import decode_known
 
 __all__ = ["Decided", "life_handlers"]
 
@@ -77,7 +77,8 @@ def life_handlers(
         now = datetime.fromisoformat(head["now"])
         await decided.committed()
         entries = await history(callback_id, MOST_EVENTS)
-        told = [(entry.position, decode(entry.body)) for entry in entries]
+        decoded = [(entry.position, decode_known(entry.body)) for entry in entries]
+        told = [(position, event) for position, event in decoded if event is not None]
         gaps = list(tracker.repair.ledger.gaps.values())
         life = life_of(*found, told, gaps=gaps, policy=policy, skews=tracker.skews, now=now)
         body = Life(**head, **life, link=place.link_to(found[0].id))

@@ -42,6 +42,8 @@ class Board:
         """Take in journal entries, in order. What is known already changes nothing."""
         for each in told:
             event = each.event
+            if event is None:
+                continue
             data = event.data
             if isinstance(data, CallbackData):
                 self._callback(event, data)

@@ -156,7 +156,8 @@ class Feed:
 
 def _portion(told: Sequence[Told], after: int, wish: Wish) -> Portion:
     upto = told[-1].position if told else after
-    return Portion(told if wish.all else [one for one in told if wish.takes(one.event)], upto)
+    taken = [one for one in told if one.event is not None and (wish.all or wish.takes(one.event))]
+    return Portion(taken, upto)
 
 
 def _unavailable(detail: str) -> HTTPException:
