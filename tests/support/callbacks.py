@@ -18,6 +18,7 @@ from ringback.core.records import Callback, Conversation
 from ringback.core.snapshots import Medium, QueueSettings, Role, Sighting, Snapshot
 from ringback.core.surveys import Place, Survey
 from ringback.core.tracker import Change, Tracker
+from ringback.core.watch.rules import RuleSet
 
 __all__ = [
     "CONNECTED",
@@ -126,9 +127,11 @@ class Follower:
         policy: Policy | None = None,
         settings: Iterable[QueueSettings] = (),
         seconds: float = 0,
+        rules: RuleSet | None = None,
     ) -> None:
         self.policy = policy or Policy()
-        self.tracker = Tracker(self.policy)
+        self.rules = rules
+        self.tracker = Tracker(self.policy, rules)
         self.now = at(seconds)
         self.rows: dict[str, tuple[str, bytes, int | None]] = {}
         self.told: list[Event] = []
@@ -217,10 +220,11 @@ class Follower:
                 self._commit(change)
         return self.told[before:]
 
-    def restart(self, seconds: float) -> list[Event]:
+    def restart(self, seconds: float, *, reads: bool = False) -> list[Event]:
         """Begin again with what was committed, and fire what fell due meanwhile."""
         self.now = at(seconds)
-        self.tracker = Tracker(self.policy)
+        self.tracker = Tracker(self.policy, self.rules)
+        self.tracker.proofs.reads(SOURCE, can=reads)
         self.tracker.restore(self.rows.values(), self.now)
         return self.fire()
 

@@ -160,6 +160,7 @@ async def following(
         source="main",
         quarantine=lost,
         record=recorded,
+        reads=True,
     )
     source = assemble(
         settings, clock, random.Random(seed), max_frame_bytes=LARGEST, most_topics=most_topics

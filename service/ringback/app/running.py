@@ -84,6 +84,7 @@ async def run(settings: Settings, out: TextIO) -> None:
             source=settings.source.name,
             quarantine=Quarantine(aside.record),
             record=None if recording is None else recording.record,
+            reads=settings.source.kind == "genesys",
         )
         source = await stack.enter_async_context(make_source(settings, pipeline))
         daemon = Daemon(

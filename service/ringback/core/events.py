@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 __all__ = [
     "EVENT_TYPES",
     "AlertData",
+    "AlertProof",
     "CallbackData",
     "ClockUsed",
     "Event",
@@ -92,6 +93,18 @@ class CallbackData(
     observed_time: Time
 
 
+class AlertProof(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """What an alert rests on."""
+
+    confirmed: bool
+    """Whether a read has confirmed it shortly before it fired."""
+    by: Literal["read"] | UnsetType = UNSET
+    time: Time | UnsetType = UNSET
+    """When that read was sent; the daemon's clock."""
+    why: str | UnsetType = UNSET
+    """Why nothing has confirmed it, if so."""
+
+
 class AlertData(
     msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True, kw_only=True
 ):
@@ -100,6 +113,11 @@ class AlertData(
     alert_id: str
     """`<callback id>/<rule>/<episode>`."""
     rule: str
+    """The rule's name."""
+    kind: str | UnsetType = UNSET
+    """What the rule watches. Like severity and proof, earlier versions have not told it."""
+    severity: str | UnsetType = UNSET
+    """`info`, `warning` or `critical`."""
     callback_id: str
     conversation_id: str
     state: str
@@ -109,6 +127,9 @@ class AlertData(
     queue_id: str | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
     summary: str
+    labels: dict[str, str] | UnsetType = UNSET
+    """As the rule has them."""
+    proof: AlertProof | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     """On `resolved`: what ended it."""
     by: str | UnsetType = UNSET

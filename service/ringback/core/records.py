@@ -56,6 +56,29 @@ class Alarm(msgspec.Struct, array_like=True, gc=False):
     acknowledged_by: str | None = None
     """Who has seen that it is firing."""
     acknowledged_at: datetime | None = None
+    kind: str = ""
+    """What it was told with as it fired, like the next three: its rule may change or go."""
+    severity: str = "warning"
+    summary: str = ""
+    labels: dict[str, str] = {}
+    fired_at: datetime | None = None
+    """When that was told; daemon's clock, like what follows."""
+    read_at: datetime | None = None
+    """When the read was sent that has confirmed it."""
+    unproved: str | None = None
+    """Why nothing has, if so."""
+    resolved_at: datetime | None = None
+    """When it last ended."""
+    damped: bool = False
+    """Whether it fired again so soon after its end that it is not to end at once."""
+    over_at: datetime | None = None
+    """Since when its condition is over though it is firing."""
+
+    def end(self, now: datetime) -> None:
+        """It is not firing any more."""
+        self.since = self.over_at = None
+        self.damped = False
+        self.resolved_at = now
 
 
 class Callback(msgspec.Struct, array_like=True, gc=False):
@@ -112,6 +135,13 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
     def id_in(self, conversation_id: str) -> str:
         """Give the callback's id: the conversation's for the first, `<id>.<ordinal>` afterwards."""
         return conversation_id if self.ordinal == 1 else f"{conversation_id}.{self.ordinal}"
+
+    def alarm(self, rule: str) -> Alarm | None:
+        """Give the alarm of a rule that has ever fired."""
+        for alarm in self.alarms:
+            if alarm.rule == rule:
+                return alarm
+        return None
 
     @property
     def open(self) -> bool:

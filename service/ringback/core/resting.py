@@ -36,9 +36,14 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class Resting:
     """Every conversation of one tracker, by its id."""
 
-    def __init__(self, settling: Settling, dropped: Callable[[str, datetime], None]) -> None:
+    def __init__(
+        self,
+        entries: dict[str, Entry],
+        settling: Settling,
+        dropped: Callable[[str, datetime], None],
+    ) -> None:
         """`dropped` is told of each conversation that is forgotten for good."""
-        self.entries: dict[str, Entry] = {}
+        self.entries = entries
         self.stages: Counter[str] = Counter()
         """How many there are, by the state of their latest open callback."""
         self.with_agent: set[str] = set()
@@ -108,9 +113,10 @@ class Resting:
     def _wake(self, conversation: Conversation, now: datetime) -> datetime | None:
         if not conversation.callbacks and conversation.tombstone is not None:
             return conversation.tombstone.until
-        if conversation.forget_at is not None:
-            return conversation.forget_at
-        wakes = [self._settling.wake_at(callback, now) for callback in conversation.callbacks]
+        wakes = [conversation.forget_at]
+        wakes += [
+            self._settling.wake_at(conversation, each, now) for each in conversation.callbacks
+        ]
         return min((wake for wake in wakes if wake is not None), default=None)
 
     def _count(self, key: str, stage: str, by: int) -> None:

@@ -5,7 +5,7 @@ for a callback: its new state if there is one, else `updated` with the reasons, 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ringback.core.clocks import Clock, Skews
 from ringback.core.derivation import (
@@ -28,10 +28,10 @@ from ringback.core.evidence import Instant, effect_of, wait_began
 from ringback.core.legs import Phase
 from ringback.core.lifecycle import ENTRIES, Advance, State, Trigger, advance
 from ringback.core.policy import Policy
-from ringback.core.records import Alarm, AutoDial, Callback, Conversation
+from ringback.core.records import AutoDial, Callback, Conversation
 from ringback.core.snapshots import QueueSettings
-from ringback.core.telling import Cause, tell_alert, tell_callback
-from ringback.core.watch import RULES, Rule, reason_resolved
+from ringback.core.telling import Cause, tell_callback
+from ringback.core.watch.life import Life
 
 __all__ = ["Settling"]
 
@@ -41,10 +41,13 @@ _WAITING = (State.WAITING, State.ALERTING)
 class Settling:
     """Settles the callbacks of one tracker; keeps nothing of its own."""
 
-    def __init__(self, policy: Policy, skews: Skews, settings: Mapping[str, QueueSettings]) -> None:
+    def __init__(
+        self, policy: Policy, skews: Skews, settings: Mapping[str, QueueSettings], life: Life
+    ) -> None:
         self._policy = policy
         self._skews = skews
         self._settings = settings
+        self._life = life
 
     def settle(
         self,
@@ -74,11 +77,13 @@ class Settling:
         if doubted and not callback.unverified and not events:
             effect = Instant(now, Clock.OBSERVER)
             events = [self._tell(conversation, cast, now, cause, effect, kind="verified")]
-        return events + self._resolve(conversation, cast, now)
+        return events + self._life.resolve(conversation, cast, now)
 
     def fire(self, conversation: Conversation, callback: Callback, now: datetime) -> list[Event]:
         """Do what time alone has brought about: auto-dial due, auto-dial missed, alarms."""
         cast = Cast(callback)
+        if not callback.open:
+            return self._life.fire(conversation, cast, now)
         events: list[Event] = []
         dial = callback.auto_dial
         if dial is not None and self._reached(self._dial_at(cast), Clock.CLOUD, now):
@@ -95,9 +100,7 @@ class Settling:
             events.append(
                 self._tell(conversation, cast, now, "timer", effect, reasons=["auto_dial_missed"])
             )
-        for rule in RULES:
-            events += self._alarm(rule, conversation, cast, now)
-        return events
+        return events + self._life.fire(conversation, cast, now)
 
     def doubt(
         self, conversation: Conversation, callback: Callback, now: datetime, at: datetime
@@ -110,19 +113,17 @@ class Settling:
         cast = Cast(callback)
         return [self._tell(conversation, cast, now, "timer", effect, kind="unverified")]
 
-    def wake_at(self, callback: Callback, now: datetime) -> datetime | None:
+    def wake_at(
+        self, conversation: Conversation, callback: Callback, now: datetime
+    ) -> datetime | None:
         """When `fire` next has something to do, on the daemon's clock."""
-        if not callback.open:
-            return None
         cast = Cast(callback)
-        ahead = self._skews.ahead(Clock.CLOUD, now)
-        dials = (self._dial_at(cast), self._miss_at(cast))
-        wakes = [at - ahead for at in dials if at is not None]
-        for rule in RULES:
-            alarming = rule.alarming(cast, self._policy)
-            if alarming is not None and not _firing(callback, rule):
-                wakes.append(alarming.at - self._skews.ahead(alarming.clock, now))
-        return min(wakes, default=None)
+        wakes = [self._life.wake_at(conversation, cast, now)]
+        if callback.open:
+            ahead = self._skews.ahead(Clock.CLOUD, now)
+            dials = (self._dial_at(cast), self._miss_at(cast))
+            wakes += [at - ahead for at in dials if at is not None]
+        return min((at for at in wakes if at is not None), default=None)
 
     def after_end(
         self, conversation: Conversation, callback: Callback, now: datetime, since: datetime
@@ -149,26 +150,6 @@ class Settling:
         effect = Instant(now, Clock.OBSERVER)
         cast = Cast(callback)
         return self._tell(conversation, cast, now, "reconcile", effect, reasons=["hold_corrected"])
-
-    def acknowledge(
-        self, conversation: Conversation, callback: Callback, alarm: Alarm, by: str, now: datetime
-    ) -> list[Event]:
-        """Note, once, who has seen that an alert is firing."""
-        if alarm.acknowledged_by is not None:
-            return []
-        alarm.acknowledged_by, alarm.acknowledged_at = by, now
-        rule = next(rule for rule in RULES if rule.name == alarm.rule)
-        return [
-            tell_alert(
-                conversation,
-                callback,
-                now,
-                kind="acknowledged",
-                rule=rule,
-                alarm=alarm,
-                skew=timedelta(0),
-            )
-        ]
 
     def _follow(
         self,
@@ -275,59 +256,6 @@ class Settling:
     def _reached(self, at: datetime | None, clock: Clock, now: datetime) -> bool:
         return at is not None and at <= now + self._skews.ahead(clock, now)
 
-    def _alarm(
-        self, rule: Rule, conversation: Conversation, cast: Cast, now: datetime
-    ) -> list[Event]:
-        """Begin an alert whose threshold has passed."""
-        callback = cast.callback
-        alarming = rule.alarming(cast, self._policy)
-        if alarming is None or _firing(callback, rule):
-            return []
-        if not self._reached(alarming.at, alarming.clock, now):
-            return []
-        alarm = next((alarm for alarm in callback.alarms if alarm.rule == rule.name), None)
-        if alarm is None:
-            alarm = Alarm(rule.name)
-            callback.alarms = [*callback.alarms, alarm]
-        alarm.episode += 1
-        alarm.since = alarming.at
-        alarm.acknowledged_by = alarm.acknowledged_at = None
-        skew = self._skews.ahead(alarming.clock, now)
-        return [
-            tell_alert(
-                conversation, callback, now, kind="firing", rule=rule, alarm=alarm, skew=skew
-            )
-        ]
-
-    def _resolve(self, conversation: Conversation, cast: Cast, now: datetime) -> list[Event]:
-        """End the alerts whose condition is over."""
-        callback = cast.callback
-        events = []
-        for alarm in callback.alarms:
-            if alarm.since is None:
-                continue
-            rule = next(rule for rule in RULES if rule.name == alarm.rule)
-            alarming = rule.alarming(cast, self._policy)
-            if alarming is not None and (
-                # Once reached is reached: clocks are set back, and skews are forgotten.
-                alarming.at <= alarm.since or self._reached(alarming.at, alarming.clock, now)
-            ):
-                continue
-            events.append(
-                tell_alert(
-                    conversation,
-                    callback,
-                    now,
-                    kind="resolved",
-                    rule=rule,
-                    alarm=alarm,
-                    skew=timedelta(0),
-                    reason=reason_resolved(callback),
-                )
-            )
-            alarm.since = None
-        return events
-
 
 def _begin(cast: Cast, target: State) -> Advance:
     """Enter the table where callbacks begin, and go on to where this one is first seen."""
@@ -392,7 +320,3 @@ def _news(cast: Cast) -> list[str]:
         callback.scheduled_at = schedule
         reasons.append("rescheduled")
     return reasons
-
-
-def _firing(callback: Callback, rule: Rule) -> bool:
-    return any(alarm.rule == rule.name and alarm.since is not None for alarm in callback.alarms)

@@ -5,15 +5,15 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from ringback.core.clocks import NO_SKEW
 from ringback.core.derivation import Cast, disconnect_type_of, holds_of
 from ringback.core.disconnects import normalise
-from ringback.core.events import AlertData, CallbackData, ClockUsed, Event, rfc3339
+from ringback.core.events import AlertData, AlertProof, CallbackData, ClockUsed, Event, rfc3339
 from ringback.core.evidence import Instant
 from ringback.core.lifecycle import Advance, State
 from ringback.core.records import Alarm, Callback, Conversation
-from ringback.core.watch import Rule
 
-__all__ = ["Cause", "tell_alert", "tell_callback"]
+__all__ = ["Cause", "proof_of", "tell_alert", "tell_callback"]
 
 Cause = Literal["notification", "timer", "reconcile", "operator"]
 
@@ -86,19 +86,20 @@ def tell_alert(
     now: datetime,
     *,
     kind: Literal["firing", "acknowledged", "resolved"],
-    rule: Rule,
     alarm: Alarm,
-    skew: timedelta,
+    skew: timedelta = NO_SKEW,
     reason: str | None = None,
 ) -> Event:
     """Make an event of an alert; the alarm must still know its `since`."""
     since = alarm.since or now
     callback_id = callback.id_in(conversation.id)
-    alert_id = f"{callback_id}/{rule.name}/{alarm.episode}"
+    alert_id = f"{callback_id}/{alarm.rule}/{alarm.episode}"
     firing = kind == "firing"
     data = AlertData(
         alert_id=alert_id,
-        rule=rule.name,
+        rule=alarm.rule,
+        kind=alarm.kind or alarm.rule,
+        severity=alarm.severity,
         callback_id=callback_id,
         conversation_id=conversation.id,
         state=callback.state,
@@ -106,7 +107,9 @@ def tell_alert(
         since=rfc3339(since),
         queue_id=_known(callback.queue_id),
         user_id=_known(callback.user_id),
-        summary=rule.summary,
+        summary=alarm.summary or alarm.rule,
+        labels=alarm.labels or UNSET,
+        proof=proof_of(alarm),
         reason=_known(reason),
         by=_known(alarm.acknowledged_by) if kind == "acknowledged" else UNSET,
         late_seconds=_late(now + skew - since) if firing else UNSET,
@@ -120,6 +123,13 @@ def tell_alert(
         data=data,
         partition=conversation.id,
     )
+
+
+def proof_of(alarm: Alarm) -> AlertProof:
+    """Say what an alert rests on."""
+    if alarm.read_at is None:
+        return AlertProof(confirmed=False, why=alarm.unproved or "told by an earlier version")
+    return AlertProof(confirmed=True, by="read", time=rfc3339(alarm.read_at))
 
 
 def _clock(callback: Callback, effect: Instant, skew: timedelta, waiting: float) -> ClockUsed:

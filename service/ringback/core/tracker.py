@@ -33,6 +33,10 @@ from ringback.core.surveys import (
 )
 from ringback.core.taking import Taking
 from ringback.core.telling import Cause
+from ringback.core.watch.kinds import Begun
+from ringback.core.watch.life import Life
+from ringback.core.watch.proofs import Proofs
+from ringback.core.watch.rules import Rule, RuleSet
 from ringback.errors import AlertOver, AlertUnknown
 
 __all__ = ["Change", "Tracker"]
@@ -44,22 +48,40 @@ SET_BACK = timedelta(seconds=2)
 class Tracker:
     """Every conversation that holds callbacks, and what is to become of it."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, rules: RuleSet | None = None) -> None:
+        """`rules` say what is alarming; None: what is built in."""
         self._policy = policy
         self._settings: dict[str, QueueSettings] = {}
         self._now: datetime | None = None
         """The present when it last went on, timers and sources being asked."""
         self.skews = Skews()
-        self._settling = Settling(policy, self.skews, self._settings)
-        self._taking = Taking(self.skews, self._settling)
-        self._resting = Resting(self._settling, self._dropped)
-        self._entries = self._resting.entries
+        self._entries: dict[str, Entry] = {}
         self.repair = Repair(self._entries, policy)
         """Gaps, what they have touched, and what to read for it."""
+        self.proofs = Proofs(self.repair.ledger, self.repair.wants.prove)
+        """What alerts rest on."""
+        self._life = Life(
+            rules or RuleSet.built_in(policy.due_grace, policy.not_dialled),
+            self.proofs,
+            self.skews,
+            self._settings,
+        )
+        self._settling = Settling(policy, self.skews, self._settings, self._life)
+        self._taking = Taking(self.skews, self._settling)
+        self._resting = Resting(self._entries, self._settling, self._dropped)
 
     def __len__(self) -> int:
         """How many conversations are known, tombstones included."""
         return len(self._entries)
+
+    @property
+    def rules(self) -> RuleSet:
+        """What is alarming."""
+        return self._life.rules
+
+    def alarming(self, conversation: Conversation, cast: Cast) -> Iterator[tuple[Rule, Begun]]:
+        """Give the rules that apply to a callback, and when each becomes alarming."""
+        return self._life.alarming(conversation, cast)
 
     @property
     def stages(self) -> Counter[str]:
@@ -133,7 +155,8 @@ class Tracker:
         elif current or read_at is not None:
             # A frame that shows anything as it once was is older than what is known.
             confirmed = self._confirm(conversation, entry, read_at or now, how, now)
-        if not (changed or confirmed):
+        awaited = read_at is not None and self.proofs.came(conversation.id, read_at)
+        if not (changed or confirmed or awaited):
             return None
         if entry is None and ended_before(conversation, now - self._policy.keep_ended):
             self.dropped["ended_before_retention"] += 1
@@ -149,6 +172,7 @@ class Tracker:
                 over = over and not callback.open
         if over:
             self.repair.over(conversation, how, now)
+            self.proofs.forget(conversation.id)
         conversation.forget_at = now + self._policy.keep_ended if over else None
         conversation.confirmed_at = now
         return self._resting.keep(conversation, entry, heard_at, now, events)
@@ -187,7 +211,7 @@ class Tracker:
         Raises `AlertUnknown` and `AlertOver`.
         """
         conversation, callback, alarm = self.firing(alert_id)
-        events = self._settling.acknowledge(conversation, callback, alarm, by, now)
+        events = self._life.acknowledge(conversation, callback, alarm, by, now)
         if not events:
             return None
         entry = self._entries[conversation.id]
@@ -202,7 +226,7 @@ class Tracker:
         if found is None:
             raise AlertUnknown(alert_id)
         conversation, callback = found
-        alarm = next((one for one in callback.alarms if one.rule == rule), None)
+        alarm = callback.alarm(rule)
         if alarm is None or not episode.isdecimal() or not 1 <= int(episode) <= alarm.episode:
             raise AlertUnknown(alert_id)
         if alarm.since is None or int(episode) != alarm.episode:
@@ -212,7 +236,8 @@ class Tracker:
     def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Change]:
         """A source hears these topics, none meaning all."""
         self._go_on(now)
-        return self._ledger_changes(self.repair.connected(source, topics, now))
+        changes = self._ledger_changes(self.repair.connected(source, topics, now))
+        return changes + [self._keep_anew(held, now) for held in self.proofs.heard_again()]
 
     def disconnected(
         self, source: str, cause: str, since: datetime, topics: Collection[str], now: datetime
@@ -247,10 +272,10 @@ class Tracker:
             conversation = unpack(entry.state)
             events: list[Event] = []
             for callback in conversation.callbacks:
-                if callback.open:
-                    events += self._settling.fire(conversation, callback, now)
+                events += self._settling.fire(conversation, callback, now)
             forget_at = conversation.forget_at
             if forget_at is not None and forget_at <= now:
+                events += self._life.close(conversation, now)
                 conversation = bury(conversation, forget_at + self._policy.keep_tombstone)
             changes.append(self._resting.keep(conversation, entry, entry.heard_at, now, events))
             if len(changes) >= limit:
@@ -316,6 +341,11 @@ class Tracker:
             key not in self.repair.doubts
         )
 
+    def _keep_anew(self, conversation_id: str, now: datetime) -> Change:
+        """Arm a conversation for what its alerts wait for now."""
+        entry = self._entries[conversation_id]
+        return self._resting.keep(unpack(entry.state), entry, entry.heard_at, now, [])
+
     def _tell_doubts(self, now: datetime, limit: int) -> list[Change]:
         changes = []
         for conversation_id, at in self.repair.doubts.due(now, limit):
@@ -342,7 +372,9 @@ class Tracker:
         """Let time go on; should the clock have been set back, much is known in its future."""
         if self._now is not None and now < self._now - SET_BACK:
             self.repair.set_back(now)
+            self.proofs.forget_all()
         self._now = now
 
     def _dropped(self, conversation_id: str, now: datetime) -> None:
         self.repair.drop(conversation_id, now)
+        self.proofs.forget(conversation_id)

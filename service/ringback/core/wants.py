@@ -28,8 +28,8 @@ MOST_UNKNOWN = 20_000
 """Conversations that a survey brought up and nobody knew; more are found by the next one."""
 MOST_UNHEARD = 20_000
 """Conversations whose holds are to be asked for. Beyond that some seconds on hold are missed."""
-UNHEARD_FOR = timedelta(minutes=15)
-"""How long holds are asked for in vain."""
+IN_VAIN = timedelta(minutes=15)
+"""How long holds, or what an alert rests on, are asked for in vain."""
 MOST_RANKED = 20_000
 """Wanted ones compared a call. Of more than that, a part has its turn each time."""
 ROUNDS = 2000
@@ -79,6 +79,8 @@ class Wants:
         """With whether they have ended: then there is no hurry."""
         self._unheard: dict[str, datetime] = {}
         """With until when something may have been missed."""
+        self._proofs: dict[str, tuple[int, datetime]] = {}
+        """With how urgent each is, and since when."""
         self._asked: dict[str, datetime] = {}
         self._turn: Iterator[str] = iter(())
         self._round: Iterator[str] = iter(())
@@ -86,7 +88,7 @@ class Wants:
     def __len__(self) -> int:
         """How many are wanted, those aside that are merely not confirmed lately."""
         others = len(self._contradicted) + len(self._unknown) + len(self._unheard)
-        return len(self._doubts) + others
+        return len(self._doubts) + len(self._proofs) + others
 
     def contradicted(self, conversation_id: str) -> None:
         """A survey does not agree with what is known."""
@@ -101,6 +103,12 @@ class Wants:
         """It may have been on hold until then. Frames tell of no former hold, only reads do."""
         if len(self._unheard) < MOST_UNHEARD:
             self._unheard[conversation_id] = until
+
+    def prove(self, conversation_id: str, rank: int, now: datetime) -> None:
+        """An alert waits for it; the lower the rank, the sooner. It may be read again at once."""
+        known, _ = self._proofs.get(conversation_id, (rank, now))
+        self._proofs[conversation_id] = min(rank, known), now
+        self._asked.pop(conversation_id, None)
 
     def may_know_holds(self, conversation_id: str, as_of: datetime) -> bool:
         """Whether holds are asked for that what is known as of then would show."""
@@ -117,13 +125,17 @@ class Wants:
         self._unknown.pop(conversation_id, None)
         if holds:
             self.heard(conversation_id)
+            self._proofs.pop(conversation_id, None)
 
     def failed(self, conversation_id: str, now: datetime) -> None:
         """A read failed: try again, later. What is not there to be read need not be found."""
         self._unknown.pop(conversation_id, None)
         unheard = self._unheard.get(conversation_id)
-        if unheard is not None and now - unheard > UNHEARD_FOR:
+        if unheard is not None and now - unheard > IN_VAIN:
             del self._unheard[conversation_id]
+        _, since = self._proofs.get(conversation_id, (0, now))
+        if now - since > IN_VAIN:
+            del self._proofs[conversation_id]
         self._asked[conversation_id] = now + AGAIN
 
     def most_urgent(self, limit: int, now: datetime) -> list[str]:
@@ -138,9 +150,10 @@ class Wants:
     def _candidates(self, now: datetime) -> Iterator[str]:
         """Give what is wanted; a part of it, in turn, when it is too much to compare."""
         if len(self) <= MOST_RANKED:
-            part = [*self._contradicted, *self._unknown, *self._doubts, *self._unheard]
+            proofs, doubts = self._proofs, self._doubts
+            part = [*proofs, *self._contradicted, *self._unknown, *doubts, *self._unheard]
         else:
-            part = list(islice(self._turn, MOST_RANKED))
+            part = list(islice(chain(self._proofs, self._turn), MOST_RANKED))
             if len(part) < MOST_RANKED:
                 wanted = (self._contradicted, self._unknown, self._doubts, self._unheard)
                 self._turn = iter(list(chain.from_iterable(wanted)))
@@ -149,7 +162,9 @@ class Wants:
 
     def _is_wanted(self, conversation_id: str, now: datetime) -> bool:
         """Whether it is wanted still. What has time is left to surveys first."""
-        if conversation_id in self._contradicted or conversation_id in self._unknown:
+        if any(
+            conversation_id in each for each in (self._proofs, self._contradicted, self._unknown)
+        ):
             return True
         if conversation_id not in self._doubts:
             unheard = self._unheard.get(conversation_id)
@@ -167,6 +182,8 @@ class Wants:
             return len(_URGENCY) if over else _UNKNOWN, _FAR, conversation_id
         stage = stage_of(entry.state)
         rank = _URGENCY[State(stage)] if stage in _OPEN else len(_URGENCY)
+        if conversation_id in self._proofs:
+            rank, _ = self._proofs[conversation_id]
         return rank, entry.wake_at or _FAR, conversation_id
 
     def _unconfirmed(self, now: datetime) -> Iterable[str]:

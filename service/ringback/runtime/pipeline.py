@@ -72,7 +72,9 @@ class Pipeline:
         source: str,
         quarantine: Quarantine,
         record: Recorder | None = None,
+        reads: bool = False,
     ) -> None:
+        """`reads` says whether the source can read conversations."""
         self.tracker = tracker
         self.decoder = decoder
         self.clock = clock
@@ -84,6 +86,7 @@ class Pipeline:
         self._store = store
         self._quarantine = quarantine
         self._record = record
+        self._reads = reads
         self._batch = _empty()
         self._gathered = asyncio.Event()
         self._room = asyncio.Event()
@@ -138,7 +141,7 @@ class Pipeline:
     def connected(self, topics: Collection[str] = ()) -> None:
         """Note that the source hears."""
         now = self._now()
-        self._keep_gap(now, Gap(self.source, "connected", topics=list(topics)))
+        self._keep_gap(now, Gap(self.source, "connected", topics=list(topics), reads=self._reads))
         log.info("source_hears", source=self.source, topics=len(topics) or "all")
         self._take_all(self.tracker.connected(self.source, topics, now))
 
@@ -150,7 +153,8 @@ class Pipeline:
         if since is None:
             ledger = self.tracker.repair.ledger
             since = now if ledger.ever_heard(self.source) else self._started_at
-        self._keep_gap(now, Gap(self.source, "disconnected", cause, since, list(topics)))
+        gap = Gap(self.source, "disconnected", cause, since, list(topics), self._reads)
+        self._keep_gap(now, gap)
         log.warning(
             "source_blind",
             source=self.source,
@@ -323,6 +327,7 @@ class Pipeline:
         self.rearm.set()
 
     def _keep_gap(self, now: datetime, gap: Gap) -> None:
+        self.tracker.proofs.reads(gap.source, can=gap.reads)
         if self._record is not None:
             self._record(now, encode_gap(gap), "gap")
 

@@ -88,6 +88,7 @@ class Replay:
 
     def _gap(self, record: Record, now: datetime) -> None:
         gap = decode_gap(record.frame)
+        self.tracker.proofs.reads(gap.source, can=gap.reads)
         if gap.state == "connected":
             changes = self.tracker.connected(gap.source, gap.topics, now)
         else:

@@ -74,6 +74,8 @@ class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of `disconnected`: the last moment at which it surely heard; None: as it is observed."""
     topics: list[str] = []
     """Which topics; none: all that the source has."""
+    reads: bool = False
+    """Whether the source can read conversations, so that alerts wait for a read."""
 
 
 class Deed(msgspec.Struct, frozen=True, rename="camel"):

@@ -90,7 +90,11 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("visible_with", "unverified", "since_clock"),
     ]
     assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at", "by_queue"]
-    assert _fields(Alarm) == ["rule", "episode", "since", "acknowledged_by", "acknowledged_at"]
+    assert _fields(Alarm) == [
+        *("rule", "episode", "since", "acknowledged_by", "acknowledged_at"),
+        *("kind", "severity", "summary", "labels", "fired_at", "read_at", "unproved"),
+        *("resolved_at", "damped", "over_at"),
+    ]
     assert _fields(Leg) == [
         *("participant_id", "communication_id", "role", "medium", "phase", "accepted"),
         *("connected_at", "ended_at", "scheduled_at", "latest_schedule", "spent_schedule"),

@@ -7,7 +7,7 @@ from litestar import Request, Response, get, post
 from litestar.exceptions import ClientException, NotFoundException
 from msgspec import UNSET, Meta, UnsetType
 
-from ringback.core.events import Time
+from ringback.core.events import AlertProof, Time
 from ringback.core.lifecycle import State
 from ringback.core.tracker import Tracker
 from ringback.errors import AlertOver, AlertUnknown
@@ -16,7 +16,6 @@ from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_body, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.life import Decided
-from ringback.web.api.timeline.around import summary_of
 from ringback.web.board.rows import Acknowledged, Alarm, Row, alarms_of
 from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
 
@@ -28,7 +27,13 @@ class Alert(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_
 
     alert_id: str
     rule: str
+    kind: str | UnsetType = UNSET
+    """What the rule watches. Like severity and proof, earlier versions have not told it."""
+    severity: str | UnsetType = UNSET
+    """`info`, `warning` or `critical`."""
     summary: str
+    labels: dict[str, str] | UnsetType = UNSET
+    proof: AlertProof | UnsetType = UNSET
     callback_id: str
     conversation_id: str
     state: State
@@ -126,16 +131,20 @@ def _seen(tracker: Tracker, alert_id: str) -> Acknowledged:
 
 
 def _alert(alarm: Alarm, row: Row) -> Alert:
-    told = alarm.alert
+    alert, told = alarm.alert, alarm.told
     return Alert(
-        alert_id=told.alert_id,
-        rule=told.rule,
-        summary=summary_of(told.rule),
+        alert_id=alert.alert_id,
+        rule=alert.rule,
+        kind=told.kind,
+        severity=told.severity,
+        summary=told.summary,
+        labels=told.labels,
+        proof=told.proof,
         callback_id=row.callback_id,
         conversation_id=row.conversation_id,
         state=row.state,
         state_since=row.since,
-        since=told.since,
+        since=alert.since,
         queue_id=row.queue_id,
         user_id=row.user_id,
         acknowledged=UNSET if alarm.acknowledged is None else alarm.acknowledged,

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 
+from ringback.core.derivation import Cast
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.ports import Audit, Entry
@@ -80,7 +81,15 @@ def life_handlers(
         decoded = [(entry.position, decode_known(entry.body)) for entry in entries]
         told = [(position, event) for position, event in decoded if event is not None]
         gaps = list(tracker.repair.ledger.gaps.values())
-        life = life_of(*found, told, gaps=gaps, policy=policy, skews=tracker.skews, now=now)
+        life = life_of(
+            *found,
+            told,
+            gaps=gaps,
+            alarming=tracker.alarming(found[0], Cast(found[1])),
+            policy=policy,
+            skews=tracker.skews,
+            now=now,
+        )
         body = Life(**head, **life, link=place.link_to(found[0].id))
         return answers.answer(request, body, ticking=True)
 

@@ -11,9 +11,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.derivation import holds_of
-from ringback.core.events import AlertData, CallbackData, Event, Seconds, Time, rfc3339
+from ringback.core.events import AlertData, AlertProof, CallbackData, Event, Seconds, Time, rfc3339
 from ringback.core.lifecycle import State
 from ringback.core.records import Callback, Conversation
+from ringback.core.telling import proof_of
 from ringback.web.masking import masked
 
 __all__ = [
@@ -83,11 +84,22 @@ class Acknowledged(msgspec.Struct, frozen=True, gc=False):
     time: Time
 
 
+class Wording(msgspec.Struct, frozen=True, gc=False):
+    """What an alert says, in its event's own words."""
+
+    kind: str | UnsetType
+    severity: str | UnsetType
+    summary: str
+    labels: dict[str, str] | UnsetType
+    proof: AlertProof | UnsetType
+
+
 class Alarm(msgspec.Struct, frozen=True, gc=False):
     """An alert that is firing, as the board keeps it."""
 
     callback_id: str
     alert: RowAlert
+    told: Wording
     acknowledged: Acknowledged | None = None
 
 
@@ -170,7 +182,14 @@ def alarms_of(conversation: Conversation, callback: Callback) -> list[Alarm]:
             rfc3339(alarm.since),
             acknowledged=seen is not None,
         )
-        found.append(Alarm(callback_id, alert, seen))
+        told = Wording(
+            alarm.kind or alarm.rule,
+            alarm.severity,
+            alarm.summary or alarm.rule,
+            alarm.labels or UNSET,
+            proof_of(alarm),
+        )
+        found.append(Alarm(callback_id, alert, told, seen))
     return found
 
 
@@ -182,7 +201,8 @@ def alarm_told(event: Event, data: AlertData, known: Alarm | None) -> Alarm | No
     if event.type.endswith(".acknowledged.v1"):
         seen = Acknowledged(data.by or "", event.time)
     alert = RowAlert(data.alert_id, data.rule, data.since, acknowledged=seen is not None)
-    return Alarm(data.callback_id, alert, seen)
+    told = Wording(data.kind, data.severity, data.summary, data.labels, data.proof)
+    return Alarm(data.callback_id, alert, told, seen)
 
 
 def _shared(text: str | UnsetType | None) -> str | UnsetType:

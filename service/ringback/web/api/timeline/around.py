@@ -6,10 +6,9 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ringback.core.events import AlertData, CallbackData, Event, Time, rfc3339
+from ringback.core.events import AlertData, AlertProof, CallbackData, Event, Time, rfc3339
 from ringback.core.gaps import Gap
 from ringback.core.records import Callback, Conversation
-from ringback.core.watch import RULES
 from ringback.web.api.timeline.instants import time_or_unset
 from ringback.web.board.rows import Acknowledged, alarms_of
 
@@ -20,11 +19,8 @@ __all__ = [
     "alerts_of",
     "event_told",
     "gap_told",
-    "summary_of",
     "touches",
 ]
-
-SUMMARIES = {rule.name: rule.summary for rule in RULES}
 
 
 class LifeGap(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
@@ -42,7 +38,10 @@ class LifeAlert(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True
 
     alert_id: str
     rule: str
+    severity: str | UnsetType = UNSET
     summary: str
+    proof: AlertProof | UnsetType = UNSET
+    """What it rests on."""
     since: Time
     until: Time | UnsetType = UNSET
     acknowledged: Acknowledged | UnsetType = UNSET
@@ -59,11 +58,6 @@ class LifeEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True,
     time: Time
     cause: str | UnsetType = UNSET
     reasons: list[str] = []
-
-
-def summary_of(rule: str) -> str:
-    """Say in words what a rule finds."""
-    return SUMMARIES.get(rule, rule)
 
 
 def touches(gap: Gap, callback: Callback, now: datetime) -> bool:
@@ -93,7 +87,9 @@ def alerts_of(
         found[alert.alert_id] = LifeAlert(
             alert_id=alert.alert_id,
             rule=alert.rule,
-            summary=summary_of(alert.rule),
+            severity=alarm.told.severity,
+            summary=alarm.told.summary,
+            proof=alarm.told.proof,
             since=alert.since,
             acknowledged=alarm.acknowledged or UNSET,
         )
@@ -104,7 +100,12 @@ def alerts_of(
         known = found.get(data.alert_id)
         if known is None:
             known = found[data.alert_id] = LifeAlert(
-                alert_id=data.alert_id, rule=data.rule, summary=data.summary, since=data.since
+                alert_id=data.alert_id,
+                rule=data.rule,
+                severity=data.severity,
+                summary=data.summary,
+                proof=data.proof,
+                since=data.since,
             )
         if event.type.endswith(".acknowledged.v1"):
             known.acknowledged = Acknowledged(data.by or "", event.time)

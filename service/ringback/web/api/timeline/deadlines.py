@@ -1,5 +1,6 @@
 """What falls due for a callback, and what fell due."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -10,7 +11,8 @@ from ringback.core.derivation import Cast, seen_dialled, voice_visible
 from ringback.core.events import Time, rfc3339
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.watch import RULES
+from ringback.core.watch.kinds import Begun
+from ringback.core.watch.rules import Rule
 
 __all__ = ["Deadline", "deadlines_of"]
 
@@ -25,7 +27,13 @@ class Deadline(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     state: Literal["armed", "passed"]
 
 
-def deadlines_of(cast: Cast, policy: Policy, skews: Skews, now: datetime) -> list[Deadline]:
+def deadlines_of(
+    cast: Cast,
+    alarming: Iterable[tuple[Rule, Begun]],
+    policy: Policy,
+    skews: Skews,
+    now: datetime,
+) -> list[Deadline]:
     """Say what falls due or fell due; what can no longer be late is left out."""
     callback, agent = cast.callback, cast.agent
     found: list[tuple[str, datetime, Clock]] = []
@@ -40,10 +48,9 @@ def deadlines_of(cast: Cast, policy: Policy, skews: Skews, now: datetime) -> lis
         missed = dial.missed_at or dial.deadline + policy.dial_grace
         if voice_visible(cast) and agent is not None and not seen_dialled(cast, agent):
             found.append(("auto_dial_missed", missed, Clock.CLOUD))
-    for rule in RULES:
-        alarming = rule.alarming(cast, policy)
-        if alarming is not None and all(alarming.at != at for _, at, _ in found):
-            found.append((rule.name, alarming.at, alarming.clock))
+    for rule, begun in alarming:
+        if all(begun.at != at for _, at, _ in found):
+            found.append((rule.name, begun.at, begun.clock))
     return [
         Deadline(
             kind=kind,

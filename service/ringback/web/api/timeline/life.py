@@ -13,6 +13,8 @@ from ringback.core.events import Event, Time, rfc3339
 from ringback.core.gaps import Gap
 from ringback.core.policy import Policy
 from ringback.core.records import Callback, Conversation
+from ringback.core.watch.kinds import Begun
+from ringback.core.watch.rules import Rule
 from ringback.web.api.answers import Answer
 from ringback.web.api.timeline.around import (
     LifeAlert,
@@ -69,11 +71,15 @@ def life_of(
     told: Sequence[tuple[int, Event]],
     *,
     gaps: Iterable[Gap],
+    alarming: Iterable[tuple[Rule, Begun]],
     policy: Policy,
     skews: Skews,
     now: datetime,
 ) -> dict[str, Any]:
-    """Put together what `Life` holds beside an answer's head; `told` is the journal's part."""
+    """Put together what `Life` holds beside an answer's head; `told` is the journal's part.
+
+    `alarming` are the rules that apply, and when each becomes alarming.
+    """
     # What came since the record was looked at is left out.
     known = [
         (position, event)
@@ -95,7 +101,7 @@ def life_of(
         "legs": [leg_told(leg) for leg in callback.legs],
         "offers": offers_of(cast, events),
         "holds": holds_told(callback, now),
-        "deadlines": deadlines_of(cast, policy, skews, now),
+        "deadlines": deadlines_of(cast, alarming, policy, skews, now),
         "gaps": [gap_told(gap) for gap in gaps if touches(gap, callback, now)],
         "alerts": alerts_of(conversation, callback, events),
         "events": [event_told(position, event) for position, event in known],

@@ -1,7 +1,7 @@
 import pytest
 
 from ringback.core.snapshots import QueueSettings, Sighting
-from ringback.core.watch import RULES
+from ringback.core.watch.kinds import KINDS
 from support.callbacks import Follower, agent, alert, call, customer, kind, queue, told
 
 LATE = customer(state="scheduled", scheduled_at=60)
@@ -18,7 +18,7 @@ def alerts(follower: Follower) -> list[tuple[str, str]]:
 
 
 def test_there_are_three_rules_so_far() -> None:
-    assert [rule.name for rule in RULES] == [
+    assert list(KINDS) == [
         "due_not_released",
         "connected_not_dialled",
         "auto_dial_missed",

@@ -1,0 +1,120 @@
+"""Rules: what is watched, from when on it is alarming, and for whom."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from ringback.core.lifecycle import State
+from ringback.core.watch.kinds import KINDS, Begun, Kind, Sight
+
+__all__ = ["Filter", "Rule", "RuleSet", "Severity"]
+
+
+class Severity(StrEnum):
+    """How bad it is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which callbacks a rule is for. What is empty or None lets everything through."""
+
+    queues: frozenset[str] = frozenset()
+    """Ids."""
+    automated: bool | None = None
+    """Whether a campaign has made it, and not a caller."""
+    preview: bool | None = None
+    """Whether it is a dialer's preview."""
+    customer_first: bool | None = None
+    """Whether its queue calls the customer before the agent; a queue not known does not."""
+
+    def admits(self, sight: Sight) -> bool:
+        """Whether a callback is one of them."""
+        callback = sight.callback
+        if self.queues and callback.queue_id not in self.queues:
+            return False
+        if self.automated is not None and callback.automated is not self.automated:
+            return False
+        if self.preview is not None and callback.preview is not self.preview:
+            return False
+        return self.customer_first is None or sight.customer_first is self.customer_first
+
+
+EVERYTHING = Filter()
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to be stuck."""
+
+    name: str
+    """Unique; part of the alert's identity."""
+    kind: str
+    """What it watches: a key of `KINDS`."""
+    after: timedelta
+    """The threshold: how long since the kind's own beginning."""
+    sustained: timedelta = timedelta()
+    """How much longer the threshold must stay passed: `for` in a file of rules."""
+    times: float = 1
+    """Of kinds that count, or compare."""
+    severity: Severity = Severity.WARNING
+    summary: str
+    """What is wrong, in one line, without anything personal."""
+    labels: dict[str, str] = {}
+    where: Filter = EVERYTHING
+    proof: bool = True
+    """Whether the conversation is read before it fires, where the source can."""
+    while_blind: Literal["hold", "mark"] = "hold"
+    """What becomes of it while its source is blind and no read has confirmed it."""
+    damping: timedelta = timedelta(minutes=10)
+    """One that fires again so soon goes on for as long after its condition has ended."""
+    lasts: timedelta = timedelta(hours=1)
+    """Of kinds about what has ended: for how long that is told."""
+
+    def alarming(self, sight: Sight) -> Begun | None:
+        """When it becomes alarming, and on which clock; None while it does not apply."""
+        if self.where is not EVERYTHING and not self.where.admits(sight):
+            return None
+        begun = KINDS[self.kind].begun(sight, self.times)
+        if begun is None:
+            return None
+        return Begun(begun.at + self.after + self.sustained, begun.clock)
+
+
+class RuleSet:
+    """All rules that are in force."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Names must be unique and kinds known."""
+        self.rules = tuple(rules)
+        self._named = {rule.name: rule for rule in self.rules}
+        self._of = {
+            state: tuple(rule for rule in self.rules if state in self.kind_of(rule).states)
+            for state in State
+        }
+
+    @classmethod
+    def built_in(cls, due_grace: timedelta, not_dialled: timedelta) -> "RuleSet":
+        """Give what is watched without a file of rules."""
+        set_apart = {"due_not_released": due_grace, "connected_not_dialled": not_dialled}
+        return cls(
+            Rule(name=name, kind=name, after=set_apart.get(name, kind.after), summary=kind.summary)
+            for name, kind in KINDS.items()
+        )
+
+    def of(self, state: State) -> tuple[Rule, ...]:
+        """Give the rules that may concern a callback in that state."""
+        return self._of[state]
+
+    def get(self, name: str) -> Rule | None:
+        """Give a rule by its name."""
+        return self._named.get(name)
+
+    @staticmethod
+    def kind_of(rule: Rule) -> Kind:
+        """Give what a rule watches."""
+        return KINDS[rule.kind]
