@@ -33,11 +33,12 @@ class Charting:
         self._store = store
         self._clock = clock
         self._grace = grace
-        self._begun = False
+        self.begun = False
+        """Whether the trends are those of the board."""
 
     def apply(self, told: Sequence[Told]) -> None:
         """Take in what the board takes in."""
-        if self._begun:
+        if self.begun:
             for each in told:
                 if each.event is not None:
                     self.trends.tell(each.event)
@@ -48,7 +49,7 @@ class Charting:
         rows = self._board.rows.values()
         waiting = [(row.callback_id, row.since) for row in rows if row.state is State.WAITING]
         self.trends = Trends(minute_of(now), waiting, self._grace)
-        self._begun = True
+        self.begun = True
         past: Trends | None = None
         entries = 0
         async for event in self._told(now - timedelta(hours=MOST_HOURS), until):

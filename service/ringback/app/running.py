@@ -36,8 +36,8 @@ from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource
 from ringback.vitals.access import measures_of_access
 from ringback.vitals.daemon import Vitals
-from ringback.vitals.feed import measures_of_feed
 from ringback.vitals.genesys import measures_of
+from ringback.vitals.store import measures_of_store
 from ringback.web.app import create_app
 from ringback.web.dashboard.pages import pages
 from ringback.web.metrics import Measure, Metrics
@@ -100,9 +100,8 @@ async def run(settings: Settings, out: TextIO) -> None:
         )
         showing = Showing(settings, pipeline, store, source)
         doors = Doors(settings, folder, clock)
-        vitals = Vitals(
-            daemon, pipeline, source, partial(_measures, source, showing, doors), doors.checks
-        )
+        measures = partial(_measures, settings, source, showing, doors)
+        vitals = Vitals(daemon, pipeline, source, measures, doors.checks)
         metrics = Metrics(vitals.measures, __version__)
         daemon.follow("journal", showing.follow)
         daemon.follow("feed", showing.feed.run)
@@ -129,11 +128,15 @@ async def run(settings: Settings, out: TextIO) -> None:
         await daemon.run(wished)
 
 
-def _measures(source: Source, showing: Showing, doors: Doors) -> Iterator[Measure]:
-    """Give what only some sources say of themselves, and what is shown to whom."""
+def _measures(
+    settings: Settings, source: Source, showing: Showing, doors: Doors
+) -> Iterator[Measure]:
+    """Give what only some sources and stores say of themselves, and what is shown to whom."""
     if isinstance(source, GenesysSource):
         yield from measures_of(source)
-    yield from measures_of_feed(showing.feed)
+    if settings.store.kind == "sqlite":
+        yield from measures_of_store(Path(settings.store.path))
+    yield from showing.measures()
     yield from measures_of_access(doors.refusals, doors.logins)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.turns import in_turns
 from ringback.settings import Settings
 from ringback.sources.genesys.regions import REGIONS, find_region
+from ringback.vitals.board import measures_of_board, measures_of_queues, measures_of_tally
+from ringback.vitals.feed import measures_of_feed
 from ringback.vitals.sources import beat_of, report_of
 from ringback.web.api.alerts import alerts_handlers
 from ringback.web.api.answers import Answers
@@ -29,10 +31,12 @@ from ringback.web.api.sources import SourceReport, sources_handlers
 from ringback.web.api.summary import summary_handlers
 from ringback.web.api.trends import trends_handlers
 from ringback.web.board.board import Board
+from ringback.web.board.tally import Tally
 from ringback.web.feed.events import events_handlers
 from ringback.web.feed.feed import Feed
 from ringback.web.feed.sockets import sockets_handlers
 from ringback.web.journal import Journal
+from ringback.web.metrics import Measure
 
 __all__ = ["Showing"]
 
@@ -51,10 +55,12 @@ class Showing:
         self.charting = Charting(self.board, store, pipeline.clock, policy.due_grace)
         self.journal.listen(self.board.apply)
         self.journal.listen(self.charting.apply)
+        self.tally = Tally(policy.due_grace)
+        self.journal.listen(self.tally.apply)
         self.feed = Feed(self.journal, pipeline.clock, lambda: (beat_of(pipeline, source.name),))
         self._pipeline = pipeline
         self._report = partial(report_of, pipeline, source, settings.source.kind)
-        names = partial(queue_names, source)
+        names = self._names = partial(queue_names, source)
         answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, _platform_link(settings))
         self.audit = audit = _Logged()
@@ -86,6 +92,15 @@ class Showing:
         """Follow the journal from where the daemon has restored."""
         self.board.position = self._pipeline.position
         await self.journal.follow(self._pipeline.position)
+
+    def measures(self) -> Iterator[Measure]:
+        """Give what is shown, in numbers, and to how many."""
+        yield from measures_of_feed(self.feed)
+        yield from measures_of_board(self.board)
+        yield from measures_of_tally(self.tally)
+        if self.charting.begun:
+            waiting, now = self.charting.trends.waiting, self._pipeline.clock.now()
+            yield from measures_of_queues(self.board, waiting, self._names(), now)
 
     def _reports(self) -> list[SourceReport]:
         return [self._report(asyncio.get_running_loop().time())]

@@ -14,6 +14,7 @@ from ringback.core.records import Callback
 from ringback.core.snapshots import Medium, QueueSettings, Role
 
 __all__ = [
+    "OUTCOMES",
     "Cast",
     "Holds",
     "auto_dial_deadline",
@@ -250,6 +251,19 @@ def disconnect_type_of(cast: Cast) -> str | None:
         ):
             return leg.disconnect_type
     return None
+
+
+OUTCOMES = (
+    "handed_off",
+    "cancelled",
+    "lost",
+    "skipped",
+    "completed",
+    "not_reached",
+    "failed",
+    "unknown",
+)
+"""All that `outcome_of` may say."""
 
 
 def outcome_of(cast: Cast, *, customer_first: bool) -> str:

@@ -107,6 +107,8 @@ class Pipeline:
         self.corrections = 0
         """Single reads that have shown lost frames although no gap was known."""
         self.commits = 0
+        self.commit_seconds = 0.0
+        """How long they took, all together."""
         self.pending_since: float | None = None
         """Since when a commit is under way, on the loop's clock."""
         self.heard_at: datetime | None = None
@@ -292,9 +294,11 @@ class Pipeline:
             self._full.clear()
             if not (batch.rows or batch.events or batch.cursors):
                 return
-            self.pending_since = asyncio.get_running_loop().time()
+            loop = asyncio.get_running_loop()
+            self.pending_since = loop.time()
             position = await self._store.commit(batch, self.clock.now())
             self.commits += 1
+            self.commit_seconds += loop.time() - self.pending_since
             self.pending_since = None
         if self._gathering < ROOM:
             self._room.set()

@@ -1,5 +1,7 @@
 """What every daemon says of itself: health checks and metrics, read when somebody asks."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ringback.core.clocks import Clock
@@ -126,7 +128,25 @@ class Vitals:
             self._pipeline.tracker,
             self._pipeline.decoder,
         )
+        yield from self._parts()
         yield counter("commits", "Transactions committed.", pipeline.commits)
+        yield counter(
+            "commit_seconds", "How long commits took, all together.", pipeline.commit_seconds
+        )
+        at = asyncio.get_running_loop().time()
+        pending = pipeline.pending_since
+        yield gauge(
+            "commit_pending_seconds",
+            "How long the commit has taken that is under way; 0 if none is.",
+            0.0 if pending is None else at - pending,
+        )
+        deadline = tracker.next_deadline()
+        late = 0.0 if deadline is None else (pipeline.clock.now() - deadline).total_seconds()
+        yield gauge(
+            "timer_late_seconds",
+            "How long the earliest deadline has been due that has not been acted on.",
+            max(0.0, late),
+        )
         yield counter(
             "frames_tolerated",
             "Frames understood only without their null and {}.",
@@ -154,6 +174,16 @@ class Vitals:
                 "last_frame_timestamp_seconds",
                 "When the last frame came.",
                 pipeline.heard_at.timestamp(),
+            )
+
+    def _parts(self) -> Iterator[Measure]:
+        found = Counter(check.status for check in self.checks())
+        for status in Status:
+            yield gauge(
+                "checks",
+                "Parts of the daemon by how they are; /readyz says which, and why.",
+                found[status],
+                status=status.value,
             )
 
     def _gaps(self) -> Iterator[Measure]:

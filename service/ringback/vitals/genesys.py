@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 
+from ringback.errors import PlatformFault
 from ringback.sources.genesys.client import Urgency
+from ringback.sources.genesys.common import Reason
+from ringback.sources.genesys.ends import End
 from ringback.sources.genesys.source import GenesysSource
-from ringback.vitals.measuring import counter, gauge
+from ringback.vitals.measuring import counter, counters, gauge
 from ringback.web.metrics import Measure
 
 __all__ = ["measures_of"]
+
+ENDS = tuple(End)
 
 
 def measures_of(source: GenesysSource) -> Iterator[Measure]:
@@ -26,21 +31,19 @@ def _channels(source: GenesysSource) -> Iterator[Measure]:
     yield gauge("topics_rejected", "Topics that the platform does not permit.", len(fleet.rejected))
     yield counter("channel_connects", "How often a channel came to hear.", fleet.connects)
     yield counter("channel_evictions", "Channels that another client pushed out.", fleet.evictions)
-    for reason, count in fleet.renewals.items():
-        yield counter(
-            "channel_renewals",
-            "Channels replaced without a gap, by reason.",
-            count,
-            reason=reason.value,
-        )
-    for end, count in fleet.cuts.items():
-        yield counter(
-            "channel_cuts", "Channels that ended unplanned, by cause.", count, cause=end.value
-        )
-    for end, count in fleet.failures.items():
-        yield counter(
-            "channel_failures", "Attempts to hear that failed, by cause.", count, cause=end.value
-        )
+    yield from counters(
+        "channel_renewals",
+        "Channels replaced without a gap, by reason.",
+        "reason",
+        tuple(Reason),
+        fleet.renewals,
+    )
+    yield from counters(
+        "channel_cuts", "Channels that ended unplanned, by cause.", "cause", ENDS, fleet.cuts
+    )
+    yield from counters(
+        "channel_failures", "Attempts to hear that failed, by cause.", "cause", ENDS, fleet.failures
+    )
 
 
 def _requests(source: GenesysSource) -> Iterator[Measure]:
@@ -64,11 +67,21 @@ def _requests(source: GenesysSource) -> Iterator[Measure]:
             urgency=urgency.name.lower(),
         )
     yield gauge("platform_budget_waiting", "REST requests that wait.", client.budget.waiting)
+    yield gauge(
+        "platform_budget_per_minute",
+        "REST requests that the budget lets through in a minute.",
+        client.budget.per_minute,
+    )
 
 
 def _reconciliation(source: GenesysSource) -> Iterator[Measure]:
     reconciliation = source.reconciliation
     yield counter("surveys", "Times that everything was compared.", reconciliation.surveys)
     yield counter("conversations_read", "Conversations read singly.", reconciliation.reads)
-    for fault, count in reconciliation.failures.items():
-        yield counter("reads_failed", "Reads that failed, by why.", count, fault=fault)
+    yield from counters(
+        "reads_failed",
+        "Reads that failed, by why.",
+        "fault",
+        tuple(PlatformFault),
+        reconciliation.failures,
+    )

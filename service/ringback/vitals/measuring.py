@@ -1,18 +1,21 @@
 """Makes measures of plain numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from ringback.web.metrics import Measure, MeasureKind
 
 __all__ = ["counter", "counters", "gauge"]
 
+Value = TypeVar("Value", bound=str)
+
 
 def counters(
-    name: str, text: str, label: str, values: Sequence[str], counts: Mapping[str, int]
+    name: str, text: str, label: str, values: Sequence[Value], counts: Mapping[Value, int]
 ) -> Iterator[Measure]:
     """Give a counter for each value of a closed set, those that are still 0 included."""
     for value in values:
-        yield counter(name, text, counts.get(value, 0), **{label: value})
+        yield counter(name, text, counts.get(value, 0), **{label: str(value)})
 
 
 def counter(name: str, text: str, value: float, **labels: str) -> Measure:

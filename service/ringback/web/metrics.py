@@ -54,7 +54,8 @@ class Measure(msgspec.Struct, frozen=True):
     kind: MeasureKind
     value: float | Buckets
     labels: Mapping[str, str] = {}
-    """From small, closed sets: never an id, a number of a phone or an address."""
+    """From small, closed sets: never a number of a phone or an address, and never an id but that of
+    a queue whose name is not known."""
 
 
 class Metrics:

@@ -301,3 +301,22 @@ async def test_what_ended_before_the_journal_begins_is_told_as_incomplete() -> N
         assert (life["complete"], life["events"]) == (False, [])
         assert [one["state"] for one in life["states"]] == ["waiting"]
         assert "cause" not in life["states"][0]
+
+
+async def test_what_is_shown_is_measured_too_once_it_is_loaded() -> None:
+    shown = Shown()
+    early = {measure.name for measure in shown.showing.measures()}
+    assert not {"ringback_alerts_firing", "ringback_waiting_oldest_seconds"} & early
+    async with shown.following():
+        await shown.send(frame(), frame("c-2", **DUE))
+        shown.clock.seconds = 10
+        shown.pipeline.fire()
+        await shown.commit()
+        measures = [
+            (each.name.removeprefix("ringback_"), *each.labels.values(), each.value)
+            for each in shown.showing.measures()
+        ]
+    assert ("queue_waiting", "queue-1", 1) in measures
+    assert ("alerts_firing", "due_not_released", 1) in measures
+    assert ("alerts_told", "due_not_released", "firing", 1) in measures
+    assert ("callbacks_seen", 2) in measures

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from ringback.vitals.daemon import Vitals
 from ringback.web.health import Check, Status, overall
 from support.gateway import frame
 from support.runtime import Ear, HeldStore, LoopClock, make_pipeline
+
+DUE = {"state": "scheduled", "connectedTime": None, "callbackScheduledTime": "2026-11-22T08:01:00Z"}
 
 pytestmark = pytest.mark.looptime
 
@@ -95,6 +98,35 @@ async def test_it_tells_where_conversations_and_readers_are(
     assert measured(vitals, "journal_position") == 2
     assert measured(vitals, "commits") == 1
     assert measured(vitals, "reader_lag_entries", reader="stdout") == 1
+
+
+async def test_it_tells_how_its_parts_are(
+    daemon: Daemon, pipeline: Pipeline, vitals: Vitals
+) -> None:
+    assert measured(vitals, "checks", status="failed") == 1
+    daemon.restored = True
+    pipeline.connected()
+    parts = {status.value: measured(vitals, "checks", status=status.value) for status in Status}
+    assert parts == {"ok": 3, "degraded": 0, "failed": 0}
+
+
+async def test_it_tells_how_long_commits_take(pipeline: Pipeline, vitals: Vitals) -> None:
+    assert measured(vitals, "commit_pending_seconds") == 0
+    pipeline.frame(frame("c-1"))
+    pipeline.pending_since = asyncio.get_running_loop().time() - 3
+    assert measured(vitals, "commit_pending_seconds") == 3
+    pipeline.pending_since = None
+    await pipeline.commit()
+    assert measured(vitals, "commits") == 1
+    assert measured(vitals, "commit_seconds") == pipeline.commit_seconds >= 0
+
+
+async def test_a_deadline_that_nobody_acts_on_is_late(pipeline: Pipeline, vitals: Vitals) -> None:
+    assert measured(vitals, "timer_late_seconds") == 0
+    pipeline.frame(frame("c-1", **DUE))
+    assert measured(vitals, "timer_late_seconds") == 0
+    await asyncio.sleep(90)
+    assert measured(vitals, "timer_late_seconds") == 30
 
 
 async def test_the_last_frame_has_a_time_once_there_was_one(

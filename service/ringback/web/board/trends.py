@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import msgspec
-from msgspec import UNSET
 
 from ringback.core.events import CallbackData, Event
 from ringback.core.lifecycle import State
+from ringback.web.board.happenings import happening
 
 __all__ = ["EPOCH", "MINUTE", "MOST_HOURS", "Minute", "Trends", "minute_of"]
 
@@ -21,7 +21,6 @@ MOST_HOURS = 24
 MINUTES_KEPT = MOST_HOURS * 60 + 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-NOT_RELEASED = (State.SCHEDULED, State.DISCONNECTED)
 
 
 class Minute(msgspec.Struct, gc=False):
@@ -51,7 +50,8 @@ class Trends:
         """The minute that lasts."""
         self._now = Minute()
         self._past: deque[Minute] = deque(maxlen=MINUTES_KEPT)
-        self._waiting = dict(waiting)
+        self.waiting = dict(waiting)
+        """Since when each callback waits that does."""
 
     def tell(self, event: Event) -> None:
         """Take in one event of the journal, in order."""
@@ -60,11 +60,11 @@ class Trends:
             return
         self.go_on(minute_of(datetime.fromisoformat(data.observed_time)))
         if data.state == State.WAITING:
-            since = self._waiting.get(data.callback_id)
+            since = self.waiting.get(data.callback_id)
             if since is None or event.type.endswith(".waiting.v1"):
-                self._waiting[data.callback_id] = event.time
+                self.waiting[data.callback_id] = event.time
         else:
-            self._waiting.pop(data.callback_id, None)
+            self.waiting.pop(data.callback_id, None)
         self._count(event, data)
 
     def go_on(self, minute: int) -> None:
@@ -102,8 +102,8 @@ class Trends:
         return self.present - known, [*past, self._now]
 
     def _sample(self, at: datetime) -> None:
-        self._now.waiting = len(self._waiting)
-        oldest = min(self._waiting.values(), default=None)
+        self._now.waiting = len(self.waiting)
+        oldest = min(self.waiting.values(), default=None)
         if oldest is not None:
             seconds = (at - datetime.fromisoformat(oldest)).total_seconds()
             self._now.oldest_seconds = max(0.0, round(seconds, 1))
@@ -111,19 +111,13 @@ class Trends:
             self._now.oldest_seconds = 0.0
 
     def _count(self, event: Event, data: CallbackData) -> None:
-        reasons = () if data.reasons is UNSET else data.reasons
-        skipped = () if data.skipped is UNSET else data.skipped
+        happened = happening(event, data, self._grace)
         now = self._now
-        if event.type.endswith(".alerting.v1") or State.ALERTING in skipped or "offered" in reasons:
-            now.offers += 1
-        now.missed += "auto_dial_missed" in reasons
-        now.ended += event.type.endswith(".disconnected.v1")
-        if data.previous_state == State.SCHEDULED and data.state not in NOT_RELEASED:
-            now.released += 1
-            now.in_time += data.scheduled_time is UNSET or (
-                datetime.fromisoformat(event.time) - datetime.fromisoformat(data.scheduled_time)
-                <= self._grace
-            )
+        now.offers += happened.offered
+        now.missed += happened.missed
+        now.ended += happened.ended
+        now.released += happened.released
+        now.in_time += happened.in_time
 
 
 def minute_of(instant: datetime) -> int:
