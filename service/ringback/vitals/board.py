@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from ringback.core.derivation import OUTCOMES
-from ringback.core.watch import RULES
+from ringback.core.watch.kinds import KINDS
 from ringback.vitals.measuring import counter, counters, gauge
 from ringback.web.board.board import Board
 from ringback.web.board.tally import WAITS, Tally
@@ -22,7 +22,7 @@ MOST_QUEUES = 100
 OTHERS = "(others)"
 """Stands for all other queues in which somebody waits, so that none is left out."""
 UNKNOWN = "(unknown)"
-RULE_NAMES = tuple(rule.name for rule in RULES)
+RULE_NAMES = tuple(KINDS)
 TOLD = ("firing", "acknowledged", "resolved")
 
 

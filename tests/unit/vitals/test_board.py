@@ -1,6 +1,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import UNSET
+
 from ringback.core.events import rfc3339
 from ringback.core.lifecycle import State
 from ringback.vitals.board import (
@@ -10,11 +12,12 @@ from ringback.vitals.board import (
     measures_of_queues,
 )
 from ringback.web.board.board import Board
-from ringback.web.board.rows import Acknowledged, Alarm, Row, RowAlert
+from ringback.web.board.rows import Acknowledged, Alarm, Row, RowAlert, Wording
 from ringback.web.metrics import Measure
 from support.callbacks import at
 
 NOW = at(10_000)
+WORDING = Wording("due_not_released", "warning", "It is late.", UNSET, UNSET)
 
 
 def row(name: str, **said: Any) -> Row:
@@ -85,9 +88,9 @@ def test_alerts_are_counted_once_all_is_loaded() -> None:
     board = Board()
     for number in range(3):
         alert = RowAlert(f"c/due_not_released/{number}", "due_not_released", rfc3339(NOW))
-        board.alarms[alert.alert_id] = Alarm("c", alert)
+        board.alarms[alert.alert_id] = Alarm("c", alert, WORDING)
     board.alarms["c/mine/1"] = Alarm(
-        "c", RowAlert("c/mine/1", "mine", rfc3339(NOW)), Acknowledged("eve", rfc3339(NOW))
+        "c", RowAlert("c/mine/1", "mine", rfc3339(NOW)), WORDING, Acknowledged("eve", rfc3339(NOW))
     )
     assert list(measures_of_board(board)) == []
     board.complete(0)

@@ -48,11 +48,14 @@ class Tally:
     def apply(self, told: Sequence[Told]) -> None:
         """Take in journal entries, each once."""
         for each in told:
-            data = each.event.data
+            event = each.event
+            if event is None:
+                continue
+            data = event.data
             if isinstance(data, CallbackData):
-                self._callback(each.event, data)
+                self._callback(event, data)
             elif isinstance(data, AlertData):
-                self.alerts[data.rule, each.event.type.split(".")[2]] += 1
+                self.alerts[data.rule, event.type.split(".")[2]] += 1
 
     def _callback(self, event: Event, data: CallbackData) -> None:
         happened = happening(event, data, self._grace)
