@@ -69,6 +69,7 @@ page: $(VENV)/.ringback $(VENV)/.dev ## Leave the dashboard open for an hour of 
 .PHONY: generated
 generated: $(VENV)/.ringback ## Write anew the files that are generated from the code
 	$(ISOLATED) ringback.settings > config/ringback.toml
+	$(ISOLATED) ringback.settings rules > config/rules.toml
 	$(ISOLATED) ringback diagram > docs/lifecycle.md
 
 .PHONY: lock

@@ -163,13 +163,42 @@ def test_a_check_of_what_is_in_order_is_0_and_changes_nothing(run: Run, tmp_path
     done = run("check")
     assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode().splitlines()
-    assert [line.split()[:2] for line in lines[:3]] == [
+    assert [line.split()[:2] for line in lines[:4]] == [
         ["ok", "settings"],
+        ["ok", "rules"],
         ["ok", "source"],
         ["ok", "store"],
     ]
     assert lines[-1] == "All is well."
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_says_what_is_wrong_with_the_rules(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ringback.toml").write_text('[watch]\nrules = "mine.toml"')
+    (tmp_path / "mine.toml").write_text("[[rule]]\nname = 'due_not_released'\nafter = '2 minutes'")
+    done = run("check", "--config", "ringback.toml")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        "ringback: mine.toml: rule 'due_not_released': after: '2 minutes' is not allowed; allowed:"
+        " a time with its unit (ms, s, m, h, d, w), as 90s, 2m or 1h30m, up to a year\n"
+    )
+
+
+def test_a_replay_keeps_to_the_rules(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[[rule]]\nname = 'due_not_released'\nafter = '10m'")
+    at = "2026-11-22T08:00:00.000Z"
+    late = frame(state="scheduled", connectedTime=None, callbackScheduledTime=at)
+    told = {}
+    for until in ("08:09:59", "08:10:00"):
+        done = run(
+            "replay",
+            recording(tmp_path, late),
+            "--until",
+            f"2026-11-22T{until}Z",
+            watch__rules="mine.toml",
+        )
+        told[until] = b"ringback.alert.firing.v1" in done.stdout
+    assert told == {"08:09:59": False, "08:10:00": True}
 
 
 def test_a_check_that_finds_something_to_mend_is_1(run: Run, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_the_changelog_knows_this_version() -> None:
 
 LEFT = """
 ringback.db ringback.db-wal ringback.db-shm ringback.db-lock ringback.toml day.jsonl events.jsonl
-quarantine.jsonl quarantine.20261122T080000000Z.jsonl day.20261122T080000000Z.jsonl
+quarantine.jsonl rules.toml quarantine.20261122T080000000Z.jsonl day.20261122T080000000Z.jsonl
 day.jsonl.zst day.20261122T080000000Z-1.jsonl.zst
 """
 
@@ -100,7 +100,7 @@ day.jsonl.zst day.20261122T080000000Z-1.jsonl.zst
 def test_what_a_trial_leaves_in_a_clone_is_ignored_and_nothing_that_is_ours(tmp_path: Path) -> None:
     git = require_debian("git", "git")
     shutil.copy(ROOT / ".gitignore", tmp_path)
-    ours = ["config/ringback.toml", "tests/data/frames/a.jsonl", "README.md"]
+    ours = ["config/ringback.toml", "config/rules.toml", "tests/data/frames/a.jsonl", "README.md"]
     subprocess.run([git, "init", "--quiet"], cwd=tmp_path, check=True)
     done = subprocess.run(
         [git, "check-ignore", *LEFT.split(), *ours],

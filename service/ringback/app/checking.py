@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ringback.app.parts import make_rules
 from ringback.errors import SettingsError, StoreError, StoreLocked
 from ringback.ports import Clock
 from ringback.runtime.clock import SystemClock
@@ -36,6 +37,7 @@ async def check(settings: Settings, clock: Clock | None = None) -> list[Finding]
     found = [
         Finding(Level.OK, "settings", f"kind {settings.source.kind}, org {settings.source.org}")
     ]
+    found.append(_rules(settings))
     found += await _source(settings, clock or SystemClock())
     return [*found, await _store(settings)]
 
@@ -71,6 +73,11 @@ def _summary(findings: Sequence[Finding]) -> str:
     if bad:
         return f"\n{bad} to mend, {doubtful} to look at."
     return f"\nAll is well; {doubtful} to look at." if doubtful else "\nAll is well."
+
+
+def _rules(settings: Settings) -> Finding:
+    rules, path = make_rules(settings).rules, settings.watch.rules
+    return Finding(Level.OK, "rules", f"{len(rules)} in force, {path or 'all built in'}")
 
 
 async def _source(settings: Settings, clock: Clock) -> list[Finding]:

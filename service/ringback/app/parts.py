@@ -10,9 +10,11 @@ from typing import TextIO
 import structlog
 
 from ringback.core.policy import Policy
+from ringback.core.watch.rules import RuleSet
 from ringback.errors import SettingsError
 from ringback.ports import Sink, Store
 from ringback.settings import Settings
+from ringback.settings.rules import load_rules
 from ringback.sinks.console import Console
 from ringback.sinks.recording import RecordingWriter
 from ringback.sinks.stdout import JsonLines
@@ -26,6 +28,7 @@ __all__ = [
     "make_decoder",
     "make_policy",
     "make_recording",
+    "make_rules",
     "make_sinks",
     "make_store",
     "make_writer",
@@ -41,6 +44,14 @@ def make_policy(settings: Settings) -> Policy:
         not_dialled=timedelta(seconds=settings.watch.not_dialled_seconds),
         keep_ended=timedelta(hours=settings.store.keep_ended_hours),
     )
+
+
+def make_rules(settings: Settings) -> RuleSet:
+    """Make what is alarming, of the file of rules if there is one. Raises `SettingsError`."""
+    policy = make_policy(settings)
+    built_in = RuleSet.built_in(policy.due_grace, policy.not_dialled)
+    path = settings.watch.rules
+    return load_rules(Path(path), built_in) if path else built_in
 
 
 def make_decoder(settings: Settings) -> Decoder:

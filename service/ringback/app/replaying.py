@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from ringback.app.parts import make_decoder, make_policy
+from ringback.app.parts import make_decoder, make_policy, make_rules
 from ringback.core.events import Event
 from ringback.core.tracker import Tracker
 from ringback.errors import RecordingError
@@ -31,6 +31,7 @@ def replay(
         out.write(encode(event).decode())
         out.write("\n")
 
-    player = Replay(Tracker(make_policy(settings)), make_decoder(settings), emit, complain)
+    tracker = Tracker(make_policy(settings), make_rules(settings))
+    player = Replay(tracker, make_decoder(settings), emit, complain)
     player.run(read_recordings(paths), until)
     return player

@@ -17,6 +17,7 @@ from ringback.app.parts import (
     make_decoder,
     make_policy,
     make_recording,
+    make_rules,
     make_sinks,
     make_store,
     make_writer,
@@ -58,6 +59,7 @@ async def run(settings: Settings, out: TextIO) -> None:
     """Run the daemon until it is asked to stop. Raises `RingbackError` when it cannot go on."""
     _refuse_what_is_to_come(settings)
     _refuse_what_cannot_be_read(settings)
+    rules = make_rules(settings)
     tune()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -76,7 +78,7 @@ async def run(settings: Settings, out: TextIO) -> None:
         for writer in writers:
             stack.callback(writer.close)
         pipeline = Pipeline(
-            tracker=Tracker(make_policy(settings)),
+            tracker=Tracker(make_policy(settings), rules),
             decoder=make_decoder(settings),
             encoder=Encoder(settings.source.org),
             store=store,
@@ -144,11 +146,6 @@ def _refuse_what_is_to_come(settings: Settings) -> None:
     """Refuse options of later versions, before anything is opened or made."""
     if settings.store.kind == "jetstream":
         raise SettingsError("store.kind", "jetstream is not in this version: sqlite or memory")
-    if settings.watch.rules:
-        raise SettingsError(
-            "watch.rules",
-            f"{settings.watch.rules!r}: files of rules are not in this version; allowed: empty",
-        )
 
 
 def _refuse_what_cannot_be_read(settings: Settings) -> None:

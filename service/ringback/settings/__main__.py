@@ -1,8 +1,13 @@
-"""`python -m ringback.settings > config/ringback.toml` writes the commented settings file."""
+"""Writes the commented files of `config/`: the settings, or with the argument `rules` the rules."""
 
 import sys
 
+from ringback.core.policy import Policy
+from ringback.core.watch.rules import RuleSet
 from ringback.settings.example import example
+from ringback.settings.rules import rules_example
 
 if __name__ == "__main__":
-    sys.stdout.write(example())
+    policy = Policy()
+    rules = RuleSet.built_in(policy.due_grace, policy.not_dialled)
+    sys.stdout.write(rules_example(rules) if sys.argv[1:] == ["rules"] else example())

@@ -20,7 +20,7 @@ from ringback.settings.platform import check_platform
 from ringback.settings.reach import check_reach
 from ringback.settings.schema import Secret, Settings
 
-__all__ = ["load"]
+__all__ = ["closest", "load", "shown"]
 
 PREFIX = "RINGBACK_"
 SHORTEST_HASH_KEY = 16
@@ -63,16 +63,14 @@ def _from_file(path: Path, known: Mapping[str, Option]) -> dict[str, Any]:
     sections = section_types()
     for section, keys in document.items():
         if section not in sections:
-            raise SettingsError(section, f"there is no such section{_closest(section, sections)}")
+            raise SettingsError(section, f"there is no such section{closest(section, sections)}")
         if not isinstance(keys, dict):
             raise SettingsError(section, f"is a section: write its keys below [{section}]")
         for key, value in keys.items():
             option = known.get(f"{section}.{key}")
             if option is None:
                 mine = [each.key for each in known.values() if each.section == section]
-                raise SettingsError(
-                    f"{section}.{key}", f"there is no such key{_closest(key, mine)}"
-                )
+                raise SettingsError(f"{section}.{key}", f"there is no such key{closest(key, mine)}")
             values[option.path] = _convert(option, value, option.path, strict=True)
     return values
 
@@ -91,7 +89,7 @@ def _from_environment(environ: Mapping[str, str], known: Mapping[str, Option]) -
             values[option.path] = _convert(option, _read_secret(variable, given), variable)
         elif "__" in variable or _meant(variable, variables):
             raise SettingsError(
-                variable, f"there is no such setting{_closest(variable, [*variables, *files])}"
+                variable, f"there is no such setting{closest(variable, [*variables, *files])}"
             )
     return values
 
@@ -158,14 +156,17 @@ def _check(settings: Settings) -> None:
 
 
 def _refused(value: object, option: Option) -> str:
-    shown = repr(value)
-    if len(shown) > LONGEST_SHOWN:
-        shown = shown[:LONGEST_SHOWN] + "…"
-    return f"{shown} is not allowed; allowed: {option.allowed}"
+    return f"{shown(value)} is not allowed; allowed: {option.allowed}"
 
 
-def _closest(name: str, names: Iterable[str]) -> str:
-    """Suggest a name, or list all when few."""
+def shown(value: object) -> str:
+    """Give a value as an error shows it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """Suggest a name, or list all."""
     names = list(names)
     found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else f"; known: {', '.join(names)}"

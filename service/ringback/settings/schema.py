@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Meta
 
 __all__ = [
+    "A_NAME",
+    "NAME",
     "GenesysSettings",
     "LogSettings",
     "PrivacySettings",
@@ -23,6 +25,8 @@ __all__ = [
     "StoreSettings",
     "WatchSettings",
     "WebSettings",
+    "between",
+    "means",
 ]
 
 
@@ -56,12 +60,12 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 A_NAME = "1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first"
 
 
-def _means(text: str, allowed: str = "", pattern: str | None = None) -> Meta:
+def means(text: str, allowed: str = "", pattern: str | None = None) -> Meta:
     """Describe an option; `allowed` says what its type does not."""
     return Meta(description=text, pattern=pattern, extra={"allowed": allowed} if allowed else None)
 
 
-def _between(least: float, most: float, text: str) -> Meta:
+def between(least: float, most: float, text: str) -> Meta:
     """Describe a number and its bounds, which are both allowed. Its name ends in its unit."""
     return Meta(ge=least, le=most, description=text)
 
@@ -71,7 +75,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Annotated[
         Literal["simulator", "websocket", "genesys", "recording"],
-        _means(
+        means(
             "The contact centre inside the process, any websocket that sends one frame a "
             "message, a Genesys Cloud organisation, or recorded frames. If no kind is given and"
             " genesys.client_id is, the kind is genesys."
@@ -79,31 +83,31 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "simulator"
     name: Annotated[
         str,
-        _means(
+        means(
             "Names this source in metrics, gaps and source events. Keep it stable.", A_NAME, NAME
         ),
     ] = "main"
     org: Annotated[
-        str, _means("The organisation: events carry it as their source, /orgs/<org>.", A_NAME, NAME)
+        str, means("The organisation: events carry it as their source, /orgs/<org>.", A_NAME, NAME)
     ] = "local"
     url: Annotated[
         Secret,
-        _means(
+        means(
             "Where to listen, for kind websocket. Treated as a secret, because such addresses"
             " often hold a token.",
             "a ws:// or wss:// address",
         ),
     ] = Secret()
-    path: Annotated[str, _means("The file to read, for kind recording.")] = ""
+    path: Annotated[str, means("The file to read, for kind recording.")] = ""
     speed: Annotated[
         float,
-        _between(
+        between(
             0.001, 1_000_000, "Pace of a recording: 1 as it was recorded, 60 a minute in a second."
         ),
     ] = 1.0
     max_frame_bytes: Annotated[
         int,
-        _between(
+        between(
             1024,
             64 * 1024 * 1024,
             "Larger frames are quarantined. Conversations with many transfers reach several"
@@ -112,7 +116,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 4 * 1024 * 1024
     watchdog_seconds: Annotated[
         float,
-        _between(
+        between(
             1,
             3600,
             "A connection that has shown no traffic of any kind for so long is taken for"
@@ -121,14 +125,14 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 35.0
     reconnect_first_seconds: Annotated[
         float,
-        _between(
+        between(
             0.01,
             3600,
             "Longest wait before the first reconnect; it doubles with every failure, and each"
             " wait is drawn at random below it.",
         ),
     ] = 0.5
-    reconnect_most_seconds: Annotated[float, _between(0.01, 3600, "Where that doubling ends.")] = (
+    reconnect_most_seconds: Annotated[float, between(0.01, 3600, "Where that doubling ends.")] = (
         30.0
     )
 
@@ -138,21 +142,21 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     region: Annotated[
         str,
-        _means(
+        means(
             "Where the organisation lives: a region's name (us_east_1, eu_central_1, ...) or its"
             " domain (mypurecloud.de).",
             "one of the 18 regions",
         ),
     ] = ""
     client_id: Annotated[
-        str, _means("The id of an OAuth client with the grant type Client Credentials.")
+        str, means("The id of an OAuth client with the grant type Client Credentials.")
     ] = ""
-    client_secret: Annotated[Secret, _means("That client's secret. Best in a file.", "a text")] = (
+    client_secret: Annotated[Secret, means("That client's secret. Best in a file.", "a text")] = (
         Secret()
     )
     login_url: Annotated[
         str,
-        _means(
+        means(
             "Instead of the region's own login host, as https://login.example.org. With api_url,"
             " for a private gateway or the simulator.",
             "an http:// or https:// address",
@@ -160,29 +164,29 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     api_url: Annotated[
         str,
-        _means(
+        means(
             "Instead of the region's own API host, as https://api.example.org.",
             "an http:// or https:// address",
         ),
     ] = ""
     queues: Annotated[
         str,
-        _means(
+        means(
             "Which queues to follow, separated by commas: names, with * and ? as wildcards, id:<id>"
             " or division:<name>. Empty: all that the client may see."
         ),
     ] = ""
-    queues_except: Annotated[str, _means("Which of them not to follow, in the same form.")] = ""
+    queues_except: Annotated[str, means("Which of them not to follow, in the same form.")] = ""
     topics: Annotated[
         Literal["conversations", "callbacks", "both"],
-        _means(
+        means(
             "conversations shows the dialled call too; callbacks is the smaller feed without it;"
             " both combines them, as one topic each queue."
         ),
     ] = "conversations"
     requests_per_minute: Annotated[
         int,
-        _between(
+        between(
             10,
             100_000,
             "REST requests a minute, of the 300 that the platform allows a token by default. Leave"
@@ -191,7 +195,7 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 300
     most_channels: Annotated[
         int,
-        _between(
+        between(
             2,
             20,
             "Notification channels to use at the most, of the 20 that the platform allows a"
@@ -200,7 +204,7 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20
     renew_hours: Annotated[
         float,
-        _between(
+        between(
             0.01,
             23.5,
             "A channel is replaced by a new one after so long; the platform ends it after 24"
@@ -208,22 +212,22 @@ class GenesysSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 20.0
     queues_every_seconds: Annotated[
-        float, _between(1, 86_400, "How often queues and their settings are read again.")
+        float, between(1, 86_400, "How often queues and their settings are read again.")
     ] = 300.0
     reconcile_every_seconds: Annotated[
         float,
-        _between(1, 86_400, "How often the present state is compared by REST, apart from gaps."),
+        between(1, 86_400, "How often the present state is compared by REST, apart from gaps."),
     ] = 300.0
     quiet_seconds: Annotated[
         float,
-        _between(
+        between(
             10,
             86_400,
             "A channel that lives but has brought nothing for so long is suspected, and a"
             " comparison by REST settles it.",
         ),
     ] = 600.0
-    timeout_seconds: Annotated[float, _between(0.1, 300, "How long one request may take.")] = 15.0
+    timeout_seconds: Annotated[float, between(0.1, 300, "How long one request may take.")] = 15.0
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,19 +235,19 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Annotated[
         Literal["sqlite", "memory", "jetstream"],
-        _means(
+        means(
             "A file that survives power loss, this process's memory (a restart forgets "
             "everything), or a NATS JetStream server."
         ),
     ] = "sqlite"
     path: Annotated[
-        str, _means("The database file, for kind sqlite. On a local disk: never on NFS.")
+        str, means("The database file, for kind sqlite. On a local disk: never on NFS.")
     ] = "ringback.db"
     keep_ended_hours: Annotated[
-        int, _between(1, 35 * 24, "Ended callbacks stay visible for so long.")
+        int, between(1, 35 * 24, "Ended callbacks stay visible for so long.")
     ] = 24
     keep_journal_hours: Annotated[
-        int, _between(1, 366 * 24, "Emitted events can be read again for so long.")
+        int, between(1, 366 * 24, "Emitted events can be read again for so long.")
     ] = 168
 
 
@@ -252,26 +256,26 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[
         str,
-        _means(
+        means(
             "The address to bind. Other than loopback it takes tokens, and TLS or a proxy.",
             "127.0.0.1, ::1 or localhost; with tokens any address, as 0.0.0.0",
         ),
     ] = "127.0.0.1"
-    port: Annotated[int, _between(0, 65535, "The port to bind; 0 takes any free one.")] = 8080
+    port: Annotated[int, between(0, 65535, "The port to bind; 0 takes any free one.")] = 8080
     tokens: Annotated[
         str,
-        _means(
+        means(
             "The file of those who may come in, a line each: role name token. Roles: viewer,"
             " operator, metrics. Mode 0600; read anew when it changes. Empty: whoever is on this"
             " machine is an operator."
         ),
     ] = ""
     session_hours: Annotated[
-        int, _between(1, 720, "A browser that has logged in stays so for so long.")
+        int, between(1, 720, "A browser that has logged in stays so for so long.")
     ] = 12
     names: Annotated[
         str,
-        _means(
+        means(
             "The names that browsers call this server, separated by commas, as"
             " ringback.example.org. Addresses and localhost need not be named.",
             "host names without port",
@@ -279,12 +283,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     tls_certificate: Annotated[
         str,
-        _means("A PEM file with the certificate and its chain, for https. Read anew on change."),
+        means("A PEM file with the certificate and its chain, for https. Read anew on change."),
     ] = ""
-    tls_key: Annotated[str, _means("A PEM file with the certificate's key. Mode 0600.")] = ""
+    tls_key: Annotated[str, means("A PEM file with the certificate's key. Mode 0600.")] = ""
     proxies: Annotated[
         str,
-        _means(
+        means(
             "Those who pass requests on and speak TLS for this server, separated by commas. Their"
             " X-Forwarded-For and X-Forwarded-Proto are believed.",
             "addresses and networks, as 192.0.2.7, 10.0.0.0/8",
@@ -297,28 +301,28 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Annotated[
         str,
-        _means(
+        means(
             "The file to record into, compressed when it ends in .zst; older parts stand beside it."
             " Empty: nothing is recorded."
         ),
     ] = ""
     most_megabytes: Annotated[
         int,
-        _between(1, 1_000_000, "The oldest recordings go when all together exceed this."),
+        between(1, 1_000_000, "The oldest recordings go when all together exceed this."),
     ] = 1024
-    most_days: Annotated[int, _between(1, 3660, "Recordings older than this go.")] = 7
+    most_days: Annotated[int, between(1, 3660, "Recordings older than this go.")] = 7
 
 
 class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What of people may leave the daemon in events."""
 
     numbers: Annotated[
-        bool, _means("Emit callers' phone numbers in clear. They are kept then, too.")
+        bool, means("Emit callers' phone numbers in clear. They are kept then, too.")
     ] = False
-    names: Annotated[bool, _means("Emit callers' names in clear. They are kept then, too.")] = False
+    names: Annotated[bool, means("Emit callers' names in clear. They are kept then, too.")] = False
     hash_key: Annotated[
         Secret,
-        _means(
+        means(
             "With a key, a keyed hash stands for each number, so that repeated callers are "
             "recognised without being known.",
             "at least 16 characters",
@@ -329,10 +333,16 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True):
 class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When a callback counts as stuck."""
 
-    rules: Annotated[str, _means("A file of rules. Empty: the built-in rules below.")] = ""
+    rules: Annotated[
+        str,
+        means(
+            "A TOML file of rules, as config/rules.toml; docs/rules.md says how. Read anew on"
+            " SIGHUP. Empty: the built-in rules."
+        ),
+    ] = ""
     due_grace_seconds: Annotated[
         float,
-        _between(
+        between(
             0,
             86_400,
             "A scheduled callback that is not released so long after its time is alerted on.",
@@ -340,7 +350,7 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 120.0
     not_dialled_seconds: Annotated[
         float,
-        _between(
+        between(
             1, 86_400, "An agent who has accepted and so long later has not dialled is alerted on."
         ),
     ] = 300.0
@@ -351,7 +361,7 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     stdout: Annotated[
         Literal["auto", "console", "json", "off"],
-        _means(
+        means(
             "Emitted events on standard output: readable lines, CloudEvents as JSON lines, or"
             " nothing. auto is console on a terminal and json elsewhere."
         ),
@@ -362,27 +372,27 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon's own log, on standard error. Without personal data and secrets, always."""
 
     level: Annotated[
-        Literal["debug", "info", "warning", "error"], _means("The least severe that is logged.")
+        Literal["debug", "info", "warning", "error"], means("The least severe that is logged.")
     ] = "info"
     format: Annotated[
         Literal["auto", "console", "json"],
-        _means("auto is console on a terminal and json elsewhere."),
+        means("auto is console on a terminal and json elsewhere."),
     ] = "auto"
 
 
 class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The contact centre inside the process, for kind simulator."""
 
-    seed: Annotated[int, _between(0, 2**32 - 1, "Same seed, same run.")] = 1
-    queues: Annotated[int, _between(3, 1000, "How many queues there are.")] = 6
-    agents: Annotated[int, _between(1, 100_000, "How many agents take callbacks.")] = 40
+    seed: Annotated[int, between(0, 2**32 - 1, "Same seed, same run.")] = 1
+    queues: Annotated[int, between(3, 1000, "How many queues there are.")] = 6
+    agents: Annotated[int, between(1, 100_000, "How many agents take callbacks.")] = 40
     callbacks_per_hour: Annotated[
         float,
-        _between(0.001, 10_000_000, "How many callbacks are asked for, on average."),
+        between(0.001, 10_000_000, "How many callbacks are asked for, on average."),
     ] = 900.0
     speed: Annotated[
         float,
-        _between(
+        between(
             0.001, 10_000, "Divides people's pauses; never a timer that the daemon also counts."
         ),
     ] = 1.0
@@ -391,12 +401,12 @@ class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ShutdownSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long each stage of a stop may take. Service managers must wait longer than the sum."""
 
-    intake_seconds: Annotated[float, _between(0, 600, "To close the sources.")] = 2.0
+    intake_seconds: Annotated[float, between(0, 600, "To close the sources.")] = 2.0
     drain_seconds: Annotated[
-        float, _between(0, 600, "To decide on and commit what was already received.")
+        float, between(0, 600, "To decide on and commit what was already received.")
     ] = 5.0
     close_seconds: Annotated[
-        float, _between(0, 600, "To tell the sinks, and to close readers and the store.")
+        float, between(0, 600, "To tell the sinks, and to close readers and the store.")
     ] = 3.0
 
 

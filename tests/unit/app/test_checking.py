@@ -114,10 +114,10 @@ def test_a_websocket_is_tried() -> None:
                 store=MEMORY,
             )
             findings = await check(settings)
-            assert findings[1] == Finding(Level.OK, "source", f"{url}?... can be connected to")
+            assert findings[2] == Finding(Level.OK, "source", f"{url}?... can be connected to")
         findings = await check(settings)
-        assert findings[1].level is Level.FAIL
-        assert findings[1].text == f"{url}?...: unreachable"
+        assert findings[2].level is Level.FAIL
+        assert findings[2].text == f"{url}?...: unreachable"
 
     asyncio.run(work())
 
@@ -128,7 +128,7 @@ def test_a_recording_must_be_there(tmp_path: Path) -> None:
         source_and_store(SourceSettings(kind="recording", path=str(path)))
     path.write_bytes(b"")
     findings = source_and_store(SourceSettings(kind="recording", path=str(path)))
-    assert [finding.level for finding in findings] == [Level.OK] * 3
+    assert [finding.level for finding in findings] == [Level.OK] * 4
 
 
 def test_a_store_is_looked_at(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ringback.core.lifecycle import State
+from ringback.core.watch.hours import Hours
 from ringback.core.watch.kinds import KINDS, Begun, Kind, Sight
 
 __all__ = ["Filter", "Rule", "RuleSet", "Severity"]
@@ -66,6 +67,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong, in one line, without anything personal."""
     labels: dict[str, str] = {}
     where: Filter = EVERYTHING
+    hours: Hours | None = None
+    """When its clock runs, and when it may begin to fire; None: always."""
     proof: bool = True
     """Whether the conversation is read before it fires, where the source can."""
     while_blind: Literal["hold", "mark"] = "hold"
@@ -82,7 +85,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         begun = KINDS[self.kind].begun(sight, self.times)
         if begun is None:
             return None
-        return Begun(begun.at + self.after + self.sustained, begun.clock)
+        long = self.after + self.sustained
+        at = begun.at + long if self.hours is None else self.hours.later(begun.at, long)
+        return None if at is None else Begun(at, begun.clock)
 
 
 class RuleSet:
