@@ -3,12 +3,17 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import pytest
 
-__all__ = ["require_debian"]
+__all__ = ["no_service_starts", "require_debian"]
 
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""Asked by Debian's packages before they start a service of theirs."""
 COMMAND = ("apt-get", "install", "--yes", "--no-install-recommends")
 
 
@@ -36,10 +41,25 @@ def _install(package: str) -> str:
     for prepare in ((), ("apt-get", "update")):
         if prepare:
             subprocess.run(prepare, env=environment, check=False, capture_output=True, timeout=300)
-        done = subprocess.run(
-            [*COMMAND, package], env=environment, check=False, capture_output=True, timeout=300
-        )
+        with no_service_starts():
+            done = subprocess.run(
+                [*COMMAND, package], env=environment, check=False, capture_output=True, timeout=300
+            )
         if done.returncode == 0:
             return "it is installed, and does not hold that tool"
         problem = done.stderr.decode(errors="replace").strip()
     return problem
+
+
+@contextmanager
+def no_service_starts(policy: Path = POLICY) -> Iterator[None]:
+    """Let packages that are installed meanwhile start no service; who has a policy keeps it."""
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ringback
-from support.debian import require_debian
+from support.debian import no_service_starts, require_debian
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -120,6 +120,17 @@ def test_a_missing_tool_skips_by_name_with_the_command(
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match=r"promtool: apt-get install .* prometheus"):
         require_debian("prometheus", "promtool")
+
+
+def test_what_tests_install_starts_no_service(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    with no_service_starts(policy):
+        assert subprocess.run([policy], check=False, timeout=60).returncode == 101
+    assert not policy.exists()
+    policy.write_text("somebody's own", encoding="ascii")
+    with no_service_starts(policy):
+        pass
+    assert policy.read_text(encoding="ascii") == "somebody's own"
 
 
 RULES = {

@@ -27,7 +27,7 @@ from ringback.wire.decode import Decoder
 from ringback.wire.inputs import Deed, Gap, encode_deed, encode_gap, encode_settings
 from ringback.wire.surveys import decode_survey
 
-__all__ = ["Pipeline", "Quarantine"]
+__all__ = ["RESTART", "Pipeline", "Quarantine"]
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from ringback.core.records import TOMBSTONE
 from ringback.errors import FrameFault
 from ringback.ports import Source
 from ringback.runtime.daemon import Daemon
-from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.pipeline import RESTART, Pipeline
 from ringback.vitals.measuring import counter, counters, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
@@ -188,8 +188,14 @@ class Vitals:
 
     def _gaps(self) -> Iterator[Measure]:
         repair = self._pipeline.tracker.repair
-        for cause, count in repair.ledger.opened.items():
-            yield counter("gaps", "Intervals in which the source was blind.", count, cause=cause)
+        opened = repair.ledger.opened
+        yield from counters(
+            "gaps",
+            "Intervals in which the source was blind.",
+            "cause",
+            tuple(dict.fromkeys((RESTART, *opened))),
+            opened,
+        )
         yield counter(
             "blind_seconds",
             "How long the gaps were that have ended.",
