@@ -16,6 +16,7 @@
     │   ├── AlertUnknown   there never was one, or it is not kept any more
     │   └── AlertOver      it is not firing any more
     ├── AuditError         what somebody is about to do cannot be noted, so it must not be done
+    ├── DeliveryError      a receiver did not take a message
     ├── SinkError          a sink cannot tell and trying again will not help
     ├── DaemonError        a running daemon does not answer what it is asked
     └── TaskDied           a task of the daemon ended although it should not
@@ -32,6 +33,8 @@ __all__ = [
     "AuditError",
     "DaemonError",
     "DaemonFault",
+    "DeliveryError",
+    "DeliveryFault",
     "FrameError",
     "FrameFault",
     "PlatformError",
@@ -235,6 +238,41 @@ class AuditError(RingbackError):
     def __init__(self, problem: str) -> None:
         super().__init__(f"the audit trail cannot be written: {problem}; make room or mend it")
         self.problem = problem
+
+
+class DeliveryFault(StrEnum):
+    """Why a receiver did not take a message. Each is a label value of a metric: a closed set."""
+
+    UNREACHABLE = "unreachable"
+    """No connection: the name, the network, or nobody listening."""
+    FORBIDDEN_TARGET = "forbidden_target"
+    """Its address is none that messages may go to."""
+    TLS = "tls"
+    TIMED_OUT = "timed_out"
+    THROTTLED = "throttled"
+    """429."""
+    SERVER = "server"
+    """5xx, and what a mail server calls temporary."""
+    DENIED = "denied"
+    """The address, the key or the password is not accepted: somebody has to mend that."""
+    REFUSED = "refused"
+    """The message itself is not accepted, and would not be another time."""
+    GARBAGE = "garbage"
+    """An answer that is none of that receiver's: a proxy's page, for example."""
+
+
+class DeliveryError(RingbackError):
+    """A receiver did not take a message.
+
+    `problem` never holds a secret, nor what the receiver has answered; `after` is for how many
+    seconds it asks to be left alone.
+    """
+
+    def __init__(self, fault: DeliveryFault, problem: str, after: float = 0.0) -> None:
+        super().__init__(problem)
+        self.fault = fault
+        self.problem = problem
+        self.after = after
 
 
 class SinkError(RingbackError):

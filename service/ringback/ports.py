@@ -1,12 +1,14 @@
 """What the daemon needs from outside, as small Protocols. Adapters fulfil them, one file each."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
 
+from ringback.core.events import AlertData
 from ringback.core.snapshots import QueueSettings
+from ringback.core.watch.notices import Message
 
 __all__ = [
     "Audit",
@@ -15,6 +17,7 @@ __all__ = [
     "Entry",
     "Intake",
     "Reading",
+    "Receiver",
     "Record",
     "RecordKind",
     "Row",
@@ -126,6 +129,22 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Deliver what was held back. Nothing may be told afterwards."""
+
+
+class Receiver(Protocol):
+    """Somebody, or something, that is told of alerts. Is handed one message at a time."""
+
+    refresh_seconds: float | None
+    """How often it wants to hear that an alert still fires; None: not at all."""
+
+    async def deliver(self, message: Message) -> None:
+        """Return when it has the message, which may be one that it has. Raises `DeliveryError`."""
+
+    async def refresh(self, alerts: Iterable[AlertData]) -> None:
+        """Say what still fires. Raises `DeliveryError`."""
+
+    async def close(self) -> None:
+        """Release what it holds."""
 
 
 class Clock(Protocol):

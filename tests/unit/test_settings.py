@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ringback.errors import SettingsError
-from ringback.settings import Secret, Settings, example, load
-from ringback.settings.options import options
+from ringback.settings import ReceiverSettings, Secret, Settings, example, load
+from ringback.settings.options import options, receiver_options
 
 SHIPPED = Path(__file__).parents[2] / "config" / "ringback.toml"
 OPEN = '[web]\nhost = "0.0.0.0"\ntokens = "t"\n'
@@ -40,8 +40,13 @@ def test_the_shipped_file_is_current_and_loads_to_the_defaults() -> None:
 
 def test_the_shipped_file_names_every_option_with_its_default(tmp_path: Path) -> None:
     uncommented = re.sub(r"^# (?=\w+ = )", "", example(), flags=re.MULTILINE)
-    assert len(re.findall(r"^\w+ = ", uncommented, flags=re.MULTILINE)) == len(list(options()))
-    assert load(written(tmp_path, uncommented), {}) == Settings()
+    sections, header, receiver = uncommented.partition("# [receivers.ops]\n")
+    for text, known in ((sections, options()), (receiver, receiver_options("ops"))):
+        assert len(re.findall(r"^\w+ = ", text, flags=re.MULTILINE)) == len(list(known))
+    assert load(written(tmp_path, sections), {}) == Settings()
+    stdout = receiver.replace('kind = "webhook"', 'kind = "stdout"')
+    settings = load(written(tmp_path, header.removeprefix("# ") + stdout), {})
+    assert settings == Settings(receivers={"ops": ReceiverSettings(kind="stdout")})
 
 
 def test_every_option_can_be_given_by_environment() -> None:
@@ -276,3 +281,70 @@ def test_secrets_compare_by_content_and_are_false_when_empty() -> None:
     assert Secret("a") != "a"
     assert not Secret()
     assert repr(Secret()) == "''"
+
+
+PAGER = '[receivers.ops]\nkind = "pagerduty"\n'
+HOOK = '[receivers.ops]\nkind = "webhook"\nurl = "https://canary.example.org/canary"\n'
+
+
+def test_receivers_are_tables_by_name_and_variables_lie_on_top(tmp_path: Path) -> None:
+    path = written(tmp_path, f'{HOOK}severities = "warning, critical"\n')
+    environ = {
+        "RINGBACK_RECEIVERS__OPS__MOST_PER_MINUTE": "2",
+        "RINGBACK_RECEIVERS__NIGHT__KIND": "pagerduty",
+        "RINGBACK_RECEIVERS__NIGHT__SECRET": KEY,
+    }
+    settings = load(path, environ)
+    assert list(settings.receivers) == ["ops", "night"]
+    ops, night = settings.receivers.values()
+    assert (ops.kind, ops.most_per_minute, ops.severities) == ("webhook", 2, "warning, critical")
+    assert (night.kind, night.secret.reveal()) == ("pagerduty", KEY)
+    assert KEY not in repr(settings)
+
+
+def test_a_receivers_secrets_come_from_files_named_in_either_place(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(f"{KEY}\n", encoding="utf-8")
+    path = written(tmp_path, f'{PAGER}secret_file = "{secret}"\n')
+    assert load(path, {}).receivers["ops"].secret.reveal() == KEY
+    variable = {"RINGBACK_RECEIVERS__OPS__SECRET_FILE": str(secret)}
+    assert load(written(tmp_path, PAGER), variable).receivers["ops"].secret.reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("receivers = 1\n", "receivers", "write each below [receivers.<name>]"),
+        ("[receivers]\nkind = 1\n", "receivers.kind", "write its keys below [receivers.kind]"),
+        ("[receiver.ops]\n", "receiver", "did you mean receivers?"),
+        ('[receivers.ops]\nkind = "smoke"\n', "receivers.ops.kind", "allowed: webhook, alertm"),
+        ("[receivers.ops]\n", "receivers.ops.url", "kind webhook needs it"),
+        (f'{HOOK}to = "x"\n', "receivers.ops.to", "kind webhook has no use for it"),
+        (f'{HOOK}severity = "x"\n', "receivers.ops.severity", "did you mean severities?"),
+        (f'{HOOK}severities = "bad"\n', "receivers.ops.severities", "allowed: info, warning"),
+        (f"{HOOK}most_per_minute = 0\n", "receivers.ops.most_per_minute", "from 1 to 600"),
+        (PAGER, "receivers.ops.secret", "kind pagerduty needs it"),
+        (f'{PAGER}secret_file = "/no"\n', "receivers.ops.secret_file", "/no cannot be read"),
+        (
+            f'{PAGER}secret = "canary"\nsecret_file = "/no"\n',
+            "receivers.ops.secret_file",
+            "secret is set too",
+        ),
+        ('[receivers.Ops]\nkind = "stdout"\n', "receivers.Ops", "no name for a receiver"),
+        ('[receivers."a.b"]\nkind = "stdout"\n', "receivers.a.b", "no name for a receiver"),
+    ],
+)
+def test_what_a_receiver_needs_is_asked_for(
+    tmp_path: Path, text: str, path: str, words: str
+) -> None:
+    error = refusal(tmp_path, text)
+    assert error.path == path
+    assert words in error.problem
+    assert "canary" not in str(error)
+
+
+def test_a_variable_about_a_receiver_is_refused_by_its_own_name() -> None:
+    variable = "RINGBACK_RECEIVERS__OPS__KINDS"
+    with pytest.raises(SettingsError, match="did you mean RINGBACK_RECEIVERS__OPS__KIND") as caught:
+        load(None, {variable: "stdout"})
+    assert caught.value.path == variable

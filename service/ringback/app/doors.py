@@ -9,8 +9,8 @@ from typing import Any
 
 from ringback.ports import Audit, Clock
 from ringback.settings import Settings
+from ringback.settings.describing import listed
 from ringback.settings.platform import loopback
-from ringback.settings.reach import listed
 from ringback.web.access.access import Access
 from ringback.web.access.login import Logins, login_handlers
 from ringback.web.access.sessions import Sessions

@@ -11,6 +11,7 @@ from typing import TextIO
 import structlog
 
 from ringback import __version__
+from ringback.app.delivering import Delivery, refuse_bad_receivers
 from ringback.app.doors import Doors
 from ringback.app.parts import (
     beside_the_store,
@@ -34,6 +35,7 @@ from ringback.runtime.quarantine import Quarantine
 from ringback.runtime.signals import stop_requested
 from ringback.runtime.tuning import tune
 from ringback.settings import Settings
+from ringback.settings.describing import listed
 from ringback.sources.genesys.source import GenesysSource
 from ringback.vitals.access import measures_of_access
 from ringback.vitals.daemon import Vitals
@@ -59,6 +61,7 @@ async def run(settings: Settings, out: TextIO) -> None:
     """Run the daemon until it is asked to stop. Raises `RingbackError` when it cannot go on."""
     _refuse_what_is_to_come(settings)
     _refuse_what_cannot_be_read(settings)
+    refuse_bad_receivers(settings)
     rules = make_rules(settings)
     tune()
     clock = SystemClock()
@@ -102,8 +105,20 @@ async def run(settings: Settings, out: TextIO) -> None:
         )
         showing = Showing(settings, pipeline, store, source)
         doors = Doors(settings, folder, clock)
-        measures = partial(_measures, settings, source, showing, doors)
-        vitals = Vitals(daemon, pipeline, source, measures, doors.checks)
+        delivery = Delivery(
+            settings,
+            pipeline,
+            store=store,
+            source=source,
+            out=out,
+            dashboard=lambda: dashboard_at(settings, web.port),
+        )
+        stack.push_async_callback(delivery.close)
+        delivery.join(daemon)
+        measures = partial(_measures, settings, source, showing, doors, delivery)
+        vitals = Vitals(
+            daemon, pipeline, source, measures, lambda: (*doors.checks(), *delivery.checks())
+        )
         metrics = Metrics(vitals.measures, __version__)
         daemon.follow("journal", showing.follow)
         daemon.follow("feed", showing.feed.run)
@@ -131,7 +146,7 @@ async def run(settings: Settings, out: TextIO) -> None:
 
 
 def _measures(
-    settings: Settings, source: Source, showing: Showing, doors: Doors
+    settings: Settings, source: Source, showing: Showing, doors: Doors, delivery: Delivery
 ) -> Iterator[Measure]:
     """Give what only some sources and stores say of themselves, and what is shown to whom."""
     if isinstance(source, GenesysSource):
@@ -140,6 +155,7 @@ def _measures(
         yield from measures_of_store(Path(settings.store.path))
     yield from showing.measures()
     yield from measures_of_access(doors.refusals, doors.logins)
+    yield from delivery.measures()
 
 
 def _refuse_what_is_to_come(settings: Settings) -> None:
@@ -160,8 +176,7 @@ def _refuse_what_cannot_be_read(settings: Settings) -> None:
 
 def _greet(settings: Settings, port: int, quarantine: Path) -> None:
     """Say in the first lines what this is and where to look."""
-    scheme = "https" if settings.web.tls_certificate else "http"
-    address = f"{scheme}://{settings.web.host}:{port}"
+    address = _bound_at(settings, port)
     log.info(
         "starting",
         version=__version__,
@@ -173,3 +188,20 @@ def _greet(settings: Settings, port: int, quarantine: Path) -> None:
     )
     if settings.source.kind == "simulator":
         log.info("simulating", note="following a simulated contact centre")
+
+
+def dashboard_at(settings: Settings, port: int) -> str:
+    """Say where people open the dashboard, without a slash at its end."""
+    web = settings.web
+    if web.address:
+        return web.address.rstrip("/")
+    names = listed(web.names)
+    if names and web.proxies:
+        return f"https://{names[0]}"
+    return _bound_at(settings, port, names[0] if names else web.host)
+
+
+def _bound_at(settings: Settings, port: int, host: str | None = None) -> str:
+    scheme = "https" if settings.web.tls_certificate else "http"
+    host = host or settings.web.host
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

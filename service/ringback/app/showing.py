@@ -38,7 +38,7 @@ from ringback.web.feed.sockets import sockets_handlers
 from ringback.web.journal import Journal
 from ringback.web.metrics import Measure
 
-__all__ = ["Showing"]
+__all__ = ["Showing", "platform_link"]
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Showing:
         self._report = partial(report_of, pipeline, source, settings.source.kind)
         names = self._names = partial(queue_names, source)
         answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
-        place = Place(__version__, settings.source.org, _platform_link(settings))
+        place = Place(__version__, settings.source.org, platform_link(settings))
         self.audit = audit = _Logged()
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
@@ -113,7 +113,7 @@ class _Logged:
         log.info("deed", who=who, action=action, subject=subject, **facts)
 
 
-def _platform_link(settings: Settings) -> str | UnsetType:
+def platform_link(settings: Settings) -> str | UnsetType:
     """Say where the platform shows a conversation."""
     genesys = settings.genesys
     if settings.source.kind != "genesys" or not genesys.region:

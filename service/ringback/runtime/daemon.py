@@ -53,6 +53,8 @@ class Daemon:
         self._sinks = sinks
         self._services: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
         self._followers: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
+        self._readers: dict[str, Callable[[list[tuple[str, bytes]]], None]] = {}
+        self._drains: list[Callable[[], Coroutine[None, None, None]]] = []
         self._budgets = budgets
         self._tasks = Tasks()
         self.restored = False
@@ -65,6 +67,14 @@ class Daemon:
     def follow(self, name: str, follower: Callable[[], Coroutine[None, None, None]]) -> None:
         """Let something run for as long as the daemon does, from when it has restored."""
         self._followers[name] = follower
+
+    def remember(self, prefix: str, restore: Callable[[list[tuple[str, bytes]]], None]) -> None:
+        """Let `restore` have the stored rows whose keys begin so: they are a reader's own."""
+        self._readers[prefix] = restore
+
+    def drain(self, drain: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Let something end what it is about before the last commit of a stop."""
+        self._drains.append(drain)
 
     def tend(self, name: str, every: float, work: Callable[[], object]) -> None:
         """Do something every so many seconds for as long as the daemon runs."""
@@ -105,14 +115,19 @@ class Daemon:
         """Know again what was committed."""
         clock = self._pipeline.clock
         tracker = self._pipeline.tracker
+        prefixes = tuple(self._readers)
+        apart: list[tuple[str, bytes]] = []
         with restoring():
             async for rows in self._store.load():
                 now = clock.now()
-                tracker.restore(
-                    ((row.conversation_id, row.state, row.wake_at) for row in rows if row.state),
-                    now,
-                )
+                known = [(row.conversation_id, row.state, row.wake_at) for row in rows if row.state]
+                if theirs := [row[:2] for row in known if row[0].startswith(prefixes)]:
+                    apart += theirs
+                    known = [row for row in known if not row[0].startswith(prefixes)]
+                tracker.restore(known, now)
                 await asyncio.sleep(0)
+        for prefix, restore in self._readers.items():
+            restore([row for row in apart if row[0].startswith(prefix)])
         self._pipeline.position = await self._store.position()
         self._pipeline.resume()
         self.restored = True
@@ -177,6 +192,8 @@ class Daemon:
     async def _drain(self) -> None:
         """Commit what is gathered, let the sinks tell it, commit how far they have come."""
         await self._pipeline.commit()
+        for drain in self._drains:
+            await drain()
         await self._pipeline.all_told(
             name for name in self._sinks if self._tasks.alive(f"sink {name}")
         )

@@ -7,7 +7,7 @@ a committed position is ever shown to readers.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -248,6 +248,13 @@ class Pipeline:
             self.waking_at = change.wake_at
             self.rearm.set()
         self._gather()
+
+    def keep(self, rows: Mapping[str, bytes | None]) -> None:
+        """Store what a reader keeps, by its own keys, with the next commit; None removes."""
+        for key, state in rows.items():
+            self._batch.rows[key] = Row(key, state)
+        if rows:
+            self._gather()
 
     async def note_told(self, reader: str, position: int) -> None:
         """Note how far a reader is. The next commit stores it; on its own it causes none."""

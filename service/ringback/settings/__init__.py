@@ -4,13 +4,14 @@
 Only `app` and `cli` read settings; they hand each part the numbers it needs.
 """
 
+from ringback.settings.describing import Secret
 from ringback.settings.example import example
 from ringback.settings.loading import load
+from ringback.settings.receivers import ReceiverSettings
 from ringback.settings.schema import (
     LogSettings,
     PrivacySettings,
     RecordSettings,
-    Secret,
     Settings,
     ShutdownSettings,
     SimulatorSettings,
@@ -24,6 +25,7 @@ from ringback.settings.schema import (
 __all__ = [
     "LogSettings",
     "PrivacySettings",
+    "ReceiverSettings",
     "RecordSettings",
     "Secret",
     "Settings",

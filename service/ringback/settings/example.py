@@ -4,8 +4,9 @@ import textwrap
 from collections.abc import Iterator
 from inspect import getdoc
 
-from ringback.settings.options import Option, options, section_types
-from ringback.settings.schema import Secret
+from ringback.settings.describing import Secret
+from ringback.settings.options import Option, options, receiver_options, section_types
+from ringback.settings.receivers import EXAMPLE, RECEIVERS, ReceiverSettings
 
 __all__ = ["example"]
 
@@ -36,6 +37,13 @@ def _lines() -> Iterator[str]:
         for option in by_section[section]:
             yield ""
             yield from _option(option)
+    yield ""
+    for line in (getdoc(ReceiverSettings) or "").splitlines():
+        yield f"# {line}".rstrip()
+    yield f"# [{RECEIVERS}.{EXAMPLE}]"
+    for option in receiver_options(EXAMPLE):
+        yield ""
+        yield from _option(option)
 
 
 def _option(option: Option) -> Iterator[str]:

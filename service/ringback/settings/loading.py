@@ -2,23 +2,27 @@
 
 A variable is called `RINGBACK_SECTION__KEY`. A secret may instead be given as
 `RINGBACK_SECTION__KEY_FILE`, the path of a file that holds it; one newline at its end is dropped.
-What the command line gives goes on top of both, and is checked alike.
+Receivers are tables of a section, `[receivers.<name>]` and `RINGBACK_RECEIVERS__<NAME>__KEY`, and
+their secrets may be given as `key_file` in the file too. What the command line gives goes on top of
+both, and is checked alike.
 """
 
 import difflib
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ringback.errors import SettingsError
-from ringback.settings.options import Option, options, section_types
+from ringback.settings.describing import Secret
+from ringback.settings.options import Option, options, receiver_options, section_types
 from ringback.settings.platform import check_platform
 from ringback.settings.reach import check_reach
-from ringback.settings.schema import Secret, Settings
+from ringback.settings.receivers import RECEIVERS, check_receivers
+from ringback.settings.schema import Settings
 
 __all__ = ["closest", "load", "shown"]
 
@@ -37,42 +41,95 @@ def load(
     is allowed. Relative paths inside settings are left as they are. Who gives a client of Genesys
     Cloud and no source.kind means that one.
     """
+    document = _read(path) if path else {}
     known = {option.path: option for option in options()}
-    values = _from_file(path, known) if path else {}
+    for name in dict.fromkeys([*_tables(document), *_named(environ)]):
+        known |= {option.path: option for option in receiver_options(name)}
+    values = _from_file(document, known)
     values |= _from_environment(environ, known)
     values |= _from_arguments(arguments or {}, known)
     if values.get("genesys.client_id"):
         values.setdefault("source.kind", "genesys")
     sections: dict[str, dict[str, Any]] = {}
     for option in known.values():
+        section, _, name = option.section.partition(".")
+        keys = sections.setdefault(section, {})
+        if name:
+            keys = keys.setdefault(name, {})
         if option.path in values:
-            sections.setdefault(option.section, {})[option.key] = values[option.path]
+            keys[option.key] = values[option.path]
     settings = msgspec.convert(sections, Settings)
     _check(settings)
     return settings
 
 
-def _from_file(path: Path, known: Mapping[str, Option]) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(str(path), f"cannot be read: {error.strerror}") from error
     except ValueError as error:  # not TOML, or not UTF-8; neither text quotes the content
         raise SettingsError(str(path), f"is not TOML: {error}") from error
-    values = {}
+
+
+def _tables(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the tables of receivers, by name."""
+    found = document.get(RECEIVERS, {})
+    if not isinstance(found, dict):
+        raise SettingsError(RECEIVERS, f"holds tables: write each below [{RECEIVERS}.<name>]")
+    return found
+
+
+def _named(environ: Mapping[str, str]) -> Iterator[str]:
+    """Give the names of receivers that variables are about."""
+    begin = f"{PREFIX}{RECEIVERS.upper()}__"
+    for variable in environ:
+        name, _, key = variable.removeprefix(begin).partition("__")
+        if variable.startswith(begin) and key:
+            yield name.lower()
+
+
+def _from_file(document: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
     sections = section_types()
-    for section, keys in document.items():
+    found = {name: keys for name, keys in document.items() if name != RECEIVERS}
+    values: dict[str, Any] = {}
+    for section, keys in found.items():
         if section not in sections:
-            raise SettingsError(section, f"there is no such section{closest(section, sections)}")
-        if not isinstance(keys, dict):
-            raise SettingsError(section, f"is a section: write its keys below [{section}]")
-        for key, value in keys.items():
-            option = known.get(f"{section}.{key}")
-            if option is None:
-                mine = [each.key for each in known.values() if each.section == section]
-                raise SettingsError(f"{section}.{key}", f"there is no such key{closest(key, mine)}")
-            values[option.path] = _convert(option, value, option.path, strict=True)
+            names = [*sections, RECEIVERS]
+            raise SettingsError(section, f"there is no such section{closest(section, names)}")
+        values |= _from_section(section, keys, known)
+    for name, keys in _tables(document).items():
+        section = f"{RECEIVERS}.{name}"
+        values |= _from_section(section, _with_secrets(section, keys, known), known)
     return values
+
+
+def _from_section(section: str, keys: Any, known: Mapping[str, Option]) -> dict[str, Any]:  # noqa: ANN401  # whatever the file holds
+    if not isinstance(keys, dict):
+        raise SettingsError(section, f"is a section: write its keys below [{section}]")
+    values = {}
+    for key, value in keys.items():
+        option = known.get(f"{section}.{key}")
+        if option is None:
+            mine = [each.key for each in known.values() if each.section == section]
+            raise SettingsError(f"{section}.{key}", f"there is no such key{closest(key, mine)}")
+        values[option.path] = _convert(option, value, option.path, strict=True)
+    return values
+
+
+def _with_secrets(section: str, keys: Any, known: Mapping[str, Option]) -> Any:  # noqa: ANN401  # as above
+    """Read the files that a table names for its secrets."""
+    if not isinstance(keys, dict):
+        return keys
+    given = dict(keys)
+    for option in known.values():
+        name = f"{option.key}_file"
+        if option.section == section and option.secret and name in given:
+            path = given.pop(name)
+            if option.key in given:
+                raise SettingsError(f"{section}.{name}", f"{option.key} is set too; keep one")
+            given[option.key] = _read_secret(f"{section}.{name}", str(path))
+    return given
 
 
 def _from_environment(environ: Mapping[str, str], known: Mapping[str, Option]) -> dict[str, Any]:
@@ -147,6 +204,7 @@ def _check(settings: Settings) -> None:
             f"{source.reconnect_first_seconds} is more than source.reconnect_most_seconds,"
             f" {source.reconnect_most_seconds}",
         )
+    check_receivers(settings.receivers)
     if not settings.store.path:
         raise SettingsError("store.path", "names no file")
     key = settings.privacy.hash_key

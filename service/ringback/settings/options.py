@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from ringback.settings.schema import Secret, Settings
+from ringback.settings.describing import Secret
+from ringback.settings.receivers import RECEIVERS, ReceiverSettings
+from ringback.settings.schema import Settings
 
-__all__ = ["Option", "options", "section_types"]
+__all__ = ["Option", "options", "receiver_options", "section_types"]
 
 UNITS = ("seconds", "hours", "days", "bytes", "megabytes", "per_hour")
 
@@ -35,7 +37,7 @@ class Option(NamedTuple):
     @property
     def variable(self) -> str:
         """Its name in the environment: `RINGBACK_WEB__PORT`."""
-        return f"RINGBACK_{self.section}__{self.key}".upper()
+        return f"RINGBACK_{self.section.replace('.', '__')}__{self.key}".upper()
 
     @property
     def secret(self) -> bool:
@@ -72,21 +74,31 @@ class Option(NamedTuple):
 
 def section_types() -> dict[str, type[msgspec.Struct]]:
     """Give every section's struct by the section's name, in the schema's order."""
-    return {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    fields = msgspec.structs.fields(Settings)
+    return {field.name: field.type for field in fields if field.name != RECEIVERS}
 
 
 def options() -> Iterator[Option]:
-    """Give every option, in the schema's order."""
+    """Give every option but those of receivers, in the schema's order."""
     for section, struct in section_types().items():
-        for field in msgspec.structs.fields(struct):
-            described = inspect.type_info(field.type)
-            assert isinstance(described, inspect.Metadata), field.name  # noqa: S101  # schema's own form
-            yield Option(
-                section=section,
-                key=field.name,
-                type=field.type,
-                shape=described.type,
-                default=field.default,
-                meaning=(described.extra_json_schema or {})["description"],
-                said_allowed=(described.extra or {}).get("allowed"),
-            )
+        yield from _options(section, struct)
+
+
+def receiver_options(name: str) -> Iterator[Option]:
+    """Give every option of one receiver."""
+    yield from _options(f"{RECEIVERS}.{name}", ReceiverSettings)
+
+
+def _options(section: str, struct: type[msgspec.Struct]) -> Iterator[Option]:
+    for field in msgspec.structs.fields(struct):
+        described = inspect.type_info(field.type)
+        assert isinstance(described, inspect.Metadata), field.name  # noqa: S101  # schema's own form
+        yield Option(
+            section=section,
+            key=field.name,
+            type=field.type,
+            shape=described.type,
+            default=field.default,
+            meaning=(described.extra_json_schema or {})["description"],
+            said_allowed=(described.extra or {}).get("allowed"),
+        )

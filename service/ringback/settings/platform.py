@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from ringback.errors import SettingsError
 from ringback.settings.schema import GenesysSettings
 
-__all__ = ["check_platform", "loopback"]
+__all__ = ["check_platform", "loopback", "url_problem"]
 
 
 def check_platform(genesys: GenesysSettings) -> None:
@@ -36,7 +36,7 @@ def check_platform(genesys: GenesysSettings) -> None:
             " genesys.login_url and genesys.api_url",
         )
     for key, url in (("login_url", genesys.login_url), ("api_url", genesys.api_url)):
-        if url and (problem := _url_problem(url)):
+        if url and (problem := url_problem(url)):
             raise SettingsError(f"genesys.{key}", problem)
 
 
@@ -50,8 +50,11 @@ def loopback(host: str) -> bool:
         return False
 
 
-def _url_problem(url: str) -> str | None:
-    """Say what is wrong with an address, without quoting it: it may hold a password."""
+def url_problem(url: str, *, secret: bool = True) -> str | None:
+    """Say what is wrong with an address, without quoting it: it may hold a password.
+
+    `secret` says that one is sent there, which must not travel in clear.
+    """
     allowed = "allowed: an address as https://api.example.org, without user, query or fragment"
     try:
         parts = urlsplit(url)
@@ -62,7 +65,7 @@ def _url_problem(url: str) -> str | None:
         return f"is no http:// or https:// address; {allowed}"
     if parts.username is not None or parts.query or parts.fragment:
         return f"holds more than it should; {allowed}"
-    if parts.scheme == "http" and not loopback(host):
+    if secret and parts.scheme == "http" and not loopback(host):
         return (
             f"http:// to {host} would send the secret in clear; allowed: https://, and http:// to"
             " this machine"

@@ -4,10 +4,11 @@ import re
 from ipaddress import ip_network
 
 from ringback.errors import SettingsError
-from ringback.settings.platform import loopback
+from ringback.settings.describing import listed
+from ringback.settings.platform import loopback, url_problem
 from ringback.settings.schema import WebSettings
 
-__all__ = ["check_reach", "listed"]
+__all__ = ["check_reach"]
 
 NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*")
 
@@ -21,6 +22,8 @@ def check_reach(web: WebSettings) -> None:
             )
     for proxy in listed(web.proxies):
         _check_proxy(proxy)
+    if web.address and (problem := url_problem(web.address, secret=False)):
+        raise SettingsError("web.address", problem)
     for given, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
         if getattr(web, given) and not getattr(web, other):
             raise SettingsError(f"web.{other}", f"web.{given} is given, so this is needed too")
@@ -33,11 +36,6 @@ def check_reach(web: WebSettings) -> None:
             f"web.{key} is given, so this server is passed on to others: a file of tokens is"
             " needed, or each of them is an operator",
         )
-
-
-def listed(text: str) -> list[str]:
-    """Give what stands between commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _check_open(web: WebSettings) -> None:

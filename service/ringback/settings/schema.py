@@ -7,7 +7,9 @@ An empty text stands for "not given", because TOML has no null.
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+
+from ringback.settings.describing import A_NAME, NAME, Secret, between, means
+from ringback.settings.receivers import ReceiverSettings
 
 __all__ = [
     "A_NAME",
@@ -15,6 +17,7 @@ __all__ = [
     "GenesysSettings",
     "LogSettings",
     "PrivacySettings",
+    "ReceiverSettings",
     "RecordSettings",
     "Secret",
     "Settings",
@@ -28,46 +31,6 @@ __all__ = [
     "between",
     "means",
 ]
-
-
-class Secret:
-    """A text that shows itself to nobody who did not ask by name. Empty is false."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str = "") -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Give the text itself. Hand it on; never log, format or store it."""
-        return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
-
-    __hash__ = None  # type: ignore[assignment]  # nobody needs a set of secrets
-
-    def __repr__(self) -> str:
-        return "***" if self._text else "''"
-
-    __str__ = __repr__
-
-
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-A_NAME = "1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first"
-
-
-def means(text: str, allowed: str = "", pattern: str | None = None) -> Meta:
-    """Describe an option; `allowed` says what its type does not."""
-    return Meta(description=text, pattern=pattern, extra={"allowed": allowed} if allowed else None)
-
-
-def between(least: float, most: float, text: str) -> Meta:
-    """Describe a number and its bounds, which are both allowed. Its name ends in its unit."""
-    return Meta(ge=least, le=most, description=text)
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,6 +244,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             "host names without port",
         ),
     ] = ""
+    address: Annotated[
+        str,
+        means(
+            "Where people open the dashboard, for links in messages. Empty: worked out from names,"
+            " host and port.",
+            "an http:// or https:// address, as https://ringback.example.org",
+        ),
+    ] = ""
     tls_certificate: Annotated[
         str,
         means("A PEM file with the certificate and its chain, for https. Read anew on change."),
@@ -424,3 +395,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     simulator: SimulatorSettings = SimulatorSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
+    receivers: dict[str, ReceiverSettings] = {}
+    """By name."""

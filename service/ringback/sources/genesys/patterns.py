@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from ringback.errors import SettingsError
 from ringback.wire.inputs import Queue
 
-__all__ = ["Patterns"]
+__all__ = ["Patterns", "wild"]
 
 Matcher = Callable[[Queue], bool]
 
@@ -38,13 +38,13 @@ def _matchers(setting: str, text: str) -> Iterator[Matcher]:
         kind, colon, rest = entry.partition(":")
         kind, rest = kind.strip().lower(), rest.strip()
         if not colon or kind not in {"id", "division"}:
-            yield _name(_wild(entry))
+            yield _name(wild(entry))
         elif not rest:
             raise SettingsError(setting, f"{entry!r} names nothing: write {kind}:<{kind}>")
         elif kind == "id":
             yield _id(rest.lower())
         else:
-            yield _division(_wild(rest))
+            yield _division(wild(rest))
 
 
 def _name(pattern: re.Pattern[str]) -> Matcher:
@@ -65,7 +65,7 @@ def _division(pattern: re.Pattern[str]) -> Matcher:
     return matches
 
 
-def _wild(text: str) -> re.Pattern[str]:
+def wild(text: str) -> re.Pattern[str]:
     """Compile a text in which only `*` and `?` are special: names may hold brackets."""
     parts = re.split(r"([*?])", text)
     wild = {"*": ".*", "?": "."}

@@ -1,0 +1,172 @@
+"""Composes who is told of alerts: for each receiver its outbox, and what carries its messages."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import TextIO
+
+from msgspec import UNSET
+
+from ringback.app.showing import platform_link
+from ringback.app.sources import queue_names
+from ringback.core.events import AlertData
+from ringback.core.watch.notices import Limits, Notices, known
+from ringback.errors import SettingsError
+from ringback.ports import Clock, Receiver, Source, Store
+from ringback.runtime.daemon import Daemon
+from ringback.runtime.outbox import Outbox, Patience
+from ringback.runtime.pipeline import Pipeline
+from ringback.settings import ReceiverSettings, Settings
+from ringback.settings.describing import listed
+from ringback.settings.receivers import RECEIVERS
+from ringback.sinks.output import Output
+from ringback.sinks.receivers.posting import Target
+from ringback.sinks.receivers.stdout import Lines
+from ringback.sinks.receivers.targets import url_problem
+from ringback.sinks.receivers.webhook import Webhook, secrets_of
+from ringback.sinks.receivers.wording import Places, Wording, severity_of
+from ringback.sources.genesys.patterns import wild
+from ringback.vitals.receivers import checks_of_receivers, measures_of_receivers
+from ringback.web.health import Check
+from ringback.web.metrics import Measure
+
+__all__ = ["Delivery", "make_receiver", "refuse_bad_receivers"]
+
+Names = Callable[[], Mapping[str, str]]
+
+
+class Delivery:
+    """Every receiver of one daemon."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        *,
+        store: Store,
+        source: Source,
+        out: TextIO,
+        dashboard: Callable[[], str],
+    ) -> None:
+        """`dashboard` gives its address, without a slash at its end."""
+        link = platform_link(settings)
+        places = Places(
+            settings.source.org,
+            dashboard,
+            None if link is UNSET else link,
+            partial(queue_names, source),
+        )
+        self._clock = pipeline.clock
+        wording = Wording(places)
+        chance = random.Random()  # noqa: S311  # spreads retries, guards nothing
+        self.outboxes = [
+            Outbox(
+                name,
+                make_receiver(name, receiver, wording, pipeline.clock, out),
+                Notices(
+                    name,
+                    _limits(receiver),
+                    _wanted(receiver, places.queue_names),
+                ),
+                store=store,
+                pipeline=pipeline,
+                patience=Patience(give_up=receiver.give_up_seconds),
+                chance=chance,
+                fires=lambda _: False,
+            )
+            for name, receiver in settings.receivers.items()
+        ]
+
+    def join(self, daemon: Daemon) -> None:
+        """Let the daemon run them."""
+        for outbox in self.outboxes:
+            daemon.remember(outbox.notices.prefix, outbox.restore)
+            daemon.follow(f"receiver {outbox.name} hears", outbox.hear)
+            daemon.follow(f"receiver {outbox.name} tells", outbox.tell)
+            daemon.drain(outbox.drain)
+
+    def measures(self) -> Iterator[Measure]:
+        """Give what they were told, in numbers."""
+        return measures_of_receivers(self.outboxes)
+
+    def checks(self) -> Iterator[Check]:
+        """Say which of them take nothing."""
+        return checks_of_receivers(self.outboxes, self._clock.now())
+
+    async def close(self) -> None:
+        """Release what they hold."""
+        for outbox in self.outboxes:
+            await outbox.receiver.close()
+
+
+def refuse_bad_receivers(settings: Settings) -> None:
+    """Raise `SettingsError` for what can be told of receivers without asking anybody."""
+    for name, receiver in settings.receivers.items():
+        path = f"{RECEIVERS}.{name}"
+        if receiver.kind == "stdout" and settings.sinks.stdout != "off":
+            raise SettingsError(
+                f"{path}.kind", "standard output has the events: turn [sinks] stdout off for this"
+            )
+        if receiver.url:
+            problem = url_problem(receiver.url.reveal(), allow_private=receiver.allow_private)
+            if problem is not None:
+                raise SettingsError(f"{path}.url", problem)
+        if receiver.kind == "webhook":
+            try:
+                secrets_of(receiver.secret.reveal())
+            except ValueError as error:
+                raise SettingsError(f"{path}.secret", str(error)) from None
+
+
+def make_receiver(
+    name: str, settings: ReceiverSettings, wording: Wording, clock: Clock, out: TextIO
+) -> Receiver:
+    """Make what carries the messages of one receiver, which is none of the bad ones."""
+    secret = settings.secret.reveal()
+    match settings.kind:
+        case "stdout":
+            return Lines(Output(out), wording)
+        case "webhook":
+            return Webhook(name, _target(settings, clock), secrets_of(secret), wording, clock)
+        case _:
+            raise NotImplementedError
+
+
+def _target(settings: ReceiverSettings, clock: Clock) -> Target:
+    return Target(
+        settings.url.reveal(),
+        allow_private=settings.allow_private,
+        timeout=settings.timeout_seconds,
+        clock=clock,
+    )
+
+
+def _limits(settings: ReceiverSettings) -> Limits:
+    return Limits(
+        gather=timedelta(seconds=settings.group_seconds),
+        most=settings.most_per_minute,
+        acknowledged=settings.kind in {"webhook", "pagerduty", "stdout"},
+    )
+
+
+def _wanted(settings: ReceiverSettings, names: Names) -> Callable[[AlertData], bool]:
+    """Make what says whether an alert is the receiver's business."""
+    severities = frozenset(listed(settings.severities))
+    rules = [wild(each) for each in listed(settings.rules)]
+    queues = listed(settings.queues)
+    ids = frozenset(each.removeprefix("id:") for each in queues if each.startswith("id:"))
+    named = [wild(each) for each in queues if not each.startswith("id:")]
+
+    def wanted(alert: AlertData) -> bool:
+        if severities and severity_of(alert) not in severities:
+            return False
+        if rules and not any(rule.fullmatch(alert.rule) for rule in rules):
+            return False
+        queue_id = known(alert, "queue_id")
+        if not queues or queue_id in ids:
+            return True
+        name = names().get(queue_id or "")
+        return name is not None and any(pattern.fullmatch(name) for pattern in named)
+
+    return wanted

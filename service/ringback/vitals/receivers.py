@@ -1,0 +1,67 @@
+"""What is counted of those who are told of alerts, as metrics and as checks."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from ringback.core.events import rfc3339
+from ringback.errors import DeliveryFault
+from ringback.runtime.outbox import Outbox
+from ringback.vitals.measuring import counter, gauge
+from ringback.web.health import Check, Status
+from ringback.web.metrics import Measure
+
+__all__ = ["checks_of_receivers", "measures_of_receivers"]
+
+PATIENCE = timedelta(minutes=1)
+"""How long a receiver may fail before that is worth a word."""
+
+
+def measures_of_receivers(outboxes: Sequence[Outbox]) -> Iterator[Measure]:
+    """Give every number there is."""
+    for outbox in outboxes:
+        name, notices = outbox.name, outbox.notices
+        yield counter(
+            "messages_sent", "Messages that a receiver has taken.", outbox.sent, receiver=name
+        )
+        for fault in DeliveryFault:
+            yield counter(
+                "message_failures",
+                "Attempts to tell a receiver that failed, by why.",
+                outbox.failures[fault],
+                receiver=name,
+                reason=fault.value,
+            )
+        yield counter(
+            "messages_dead",
+            "Messages that were given up and put aside as dead letters.",
+            outbox.given_up,
+            receiver=name,
+        )
+        yield gauge("dead_letters", "Dead letters that are kept.", len(notices.dead), receiver=name)
+        yield gauge(
+            "alerts_untold",
+            "Alerts of which a receiver is still to be told something.",
+            notices.untold,
+            receiver=name,
+        )
+        yield gauge(
+            "alerts_held_back", "Alerts that silences hold back.", notices.held, receiver=name
+        )
+        yield gauge(
+            "receiver_failing",
+            "1 while a receiver does not take what it is told.",
+            outbox.failing_since is not None,
+            receiver=name,
+        )
+
+
+def checks_of_receivers(outboxes: Sequence[Outbox], now: datetime) -> Iterator[Check]:
+    """Say which receivers do not take what they are told."""
+    for outbox in outboxes:
+        since = outbox.failing_since
+        if since is not None and now - since >= PATIENCE:
+            yield Check(
+                f"receiver {outbox.name}",
+                Status.DEGRADED,
+                f"takes nothing since {rfc3339(since)}: {outbox.problem}",
+            )

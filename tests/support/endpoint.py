@@ -1,0 +1,58 @@
+"""A web service that messages are posted to: answers as it is told to, and remembers."""
+
+import json
+from typing import Any, NamedTuple, Self
+
+from aiohttp import web
+
+__all__ = ["Endpoint", "Posted"]
+
+
+class Posted(NamedTuple):
+    """What was posted once."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Endpoint:
+    """Answers 200 `ok`, or what `answers` holds, each in turn.
+
+    An answer is a status, one with headers and body, or `hang up` for none at all.
+    """
+
+    def __init__(self, *answers: Any, status: int = 200, body: bytes = b"ok") -> None:
+        self.answers = list(answers)
+        self.status = status
+        self.body = body
+        self.posted: list[Posted] = []
+        self.url = ""
+        self._runner: web.ServerRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.ServerRunner(web.Server(self._serve))
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.posted.append(Posted(request.path_qs, headers, await request.read()))
+        answer = self.answers.pop(0) if self.answers else (self.status, {}, self.body)
+        if answer == "hang up":
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        status, given, body = (answer, {}, b"") if isinstance(answer, int) else answer
+        return web.Response(status=status, headers=given, body=body)
