@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
@@ -16,6 +16,8 @@ from ringback.errors import RecordingError, RingbackError, SettingsError
 __all__ = ["main"]
 
 FAILURE = 1
+MOST_RULES = 2
+"""As many as are compared."""
 USAGE = 2
 
 _config = click.option(
@@ -137,6 +139,63 @@ def replay(files: tuple[Path, ...], until: datetime | None, config: Path | None)
         err=True,
     )
     if counts["skipped"]:
+        sys.exit(FAILURE)
+
+
+@ringback.command()
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+)
+@click.option(
+    "--rules",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+    help="A file of rules to try; a second one to compare it with. Without: those in force.",
+)
+@click.option(
+    "--until",
+    type=Instant(),
+    help="Let time go on to here after the last record, or stop before later ones.",
+)
+@click.option("--json", "as_json", is_flag=True, help="All that was found, as JSON.")
+@click.option(
+    "--html",
+    type=click.File("w", encoding="utf-8", lazy=False),
+    help="Write a report with charts to this file; it stands on its own.",
+)
+@_config
+def backtest(
+    files: tuple[Path, ...],
+    rules: tuple[Path, ...],
+    until: datetime | None,
+    *,
+    as_json: bool,
+    html: TextIO | None,
+    config: Path | None,
+) -> None:
+    """Try rules on recordings: what would have alerted, when, and for how long.
+
+    A table on standard output; with two files of rules also the difference. Exit code 1 when a
+    line or a frame had to be skipped.
+    """
+    from ringback import settings
+    from ringback.app import backtesting
+
+    if len(rules) > MOST_RULES or len(set(rules)) != len(rules):
+        raise click.UsageError("give one file of rules, or two different ones to compare")
+    outcome = backtesting.backtest(
+        settings.load(config, os.environ),
+        rules,
+        files,
+        until,
+        lambda error: click.echo(f"ringback: skipped {error}", err=True),
+    )
+    backtesting.tell(outcome, sys.stdout, as_json=as_json, html=html)
+    if outcome.skipped:
         sys.exit(FAILURE)
 
 

@@ -46,12 +46,16 @@ def make_policy(settings: Settings) -> Policy:
     )
 
 
-def make_rules(settings: Settings) -> RuleSet:
-    """Make what is alarming, of the file of rules if there is one. Raises `SettingsError`."""
+def make_rules(settings: Settings, path: Path | None = None) -> RuleSet:
+    """Make what is alarming: of that file of rules, else of the one in the settings if any.
+
+    Raises `SettingsError`.
+    """
     policy = make_policy(settings)
     built_in = RuleSet.built_in(policy.due_grace, policy.not_dialled)
-    path = settings.watch.rules
-    return load_rules(Path(path), built_in) if path else built_in
+    if path is None and settings.watch.rules:
+        path = Path(settings.watch.rules)
+    return built_in if path is None else load_rules(path, built_in)
 
 
 def make_decoder(settings: Settings) -> Decoder:

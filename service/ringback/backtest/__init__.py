@@ -1,0 +1,1 @@
+"""Tries rules on recordings: what would have alerted."""
