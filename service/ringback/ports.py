@@ -6,9 +6,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from ringback.core.events import AlertData
 from ringback.core.snapshots import QueueSettings
-from ringback.core.watch.notices import Message
+from ringback.core.watch.notices import Item, Message
 
 __all__ = [
     "Audit",
@@ -140,7 +139,7 @@ class Receiver(Protocol):
     async def deliver(self, message: Message) -> None:
         """Return when it has the message, which may be one that it has. Raises `DeliveryError`."""
 
-    async def refresh(self, alerts: Iterable[AlertData]) -> None:
+    async def refresh(self, items: Iterable[Item]) -> None:
         """Say what still fires. Raises `DeliveryError`."""
 
     async def close(self) -> None:

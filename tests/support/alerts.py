@@ -10,7 +10,7 @@ import msgspec
 
 from ringback.core.events import AlertData, Event, rfc3339
 from ringback.core.tracker import Change
-from ringback.core.watch.notices import Limits, Message, Notices, Phase
+from ringback.core.watch.notices import Item, Limits, Message, Notices, Phase
 from ringback.errors import DeliveryError
 from ringback.runtime.outbox import Outbox, Patience
 from ringback.runtime.pipeline import Pipeline
@@ -114,11 +114,11 @@ class Friend:
             raise self.trouble.pop(0)
         self.world.take(message)
 
-    async def refresh(self, alerts: Iterable[AlertData]) -> None:
+    async def refresh(self, items: Iterable[Item]) -> None:
         """Be told what still fires."""
         if self.trouble:
             raise self.trouble.pop(0)
-        self.refreshed.append(sorted(alert.alert_id for alert in alerts))
+        self.refreshed.append(sorted(item.alert.alert_id for item in items))
 
     async def close(self) -> None:
         """Note that nothing more will come."""

@@ -19,7 +19,6 @@ def wording(**more: Any) -> Wording:
         "org": "acme",
         "dashboard": lambda: "https://ringback.example.org",
         "platform": "https://apps.example.org/#/interactions/{conversationId}",
-        "queue_names": lambda: QUEUES,
     }
     return Wording(Places(**given | more))
 
@@ -29,7 +28,9 @@ def message_of(
 ) -> Message:
     """Give the message that tells of these; those `before` were told of as firing."""
     now = START
-    notices = Notices("ops", Limits(gather=timedelta(), most=most, acknowledged=True))
+    notices = Notices(
+        "ops", Limits(gather=timedelta(), most=most, acknowledged=True), queue_names=lambda: QUEUES
+    )
     for alert in before:
         notices.take(Phase.FIRING, alert, rfc3339(now), now)
     if before:

@@ -21,9 +21,14 @@ from ringback.settings import ReceiverSettings, Settings
 from ringback.settings.describing import listed
 from ringback.settings.receivers import RECEIVERS
 from ringback.sinks.output import Output
+from ringback.sinks.receivers.alertmanager import Alertmanager
+from ringback.sinks.receivers.pagerduty import HOST as PAGERDUTY
+from ringback.sinks.receivers.pagerduty import PagerDuty
 from ringback.sinks.receivers.posting import Target
+from ringback.sinks.receivers.slack import Slack
 from ringback.sinks.receivers.stdout import Lines
 from ringback.sinks.receivers.targets import url_problem
+from ringback.sinks.receivers.teams import Teams
 from ringback.sinks.receivers.webhook import Webhook, secrets_of
 from ringback.sinks.receivers.wording import Places, Wording, severity_of
 from ringback.sources.genesys.patterns import wild
@@ -55,8 +60,8 @@ class Delivery:
             settings.source.org,
             dashboard,
             None if link is UNSET else link,
-            partial(queue_names, source),
         )
+        names = partial(queue_names, source)
         self._clock = pipeline.clock
         wording = Wording(places)
         chance = random.Random()  # noqa: S311  # spreads retries, guards nothing
@@ -67,7 +72,8 @@ class Delivery:
                 Notices(
                     name,
                     _limits(receiver),
-                    _wanted(receiver, places.queue_names),
+                    _wanted(receiver, names),
+                    queue_names=names,
                 ),
                 store=store,
                 pipeline=pipeline,
@@ -129,13 +135,21 @@ def make_receiver(
             return Lines(Output(out), wording)
         case "webhook":
             return Webhook(name, _target(settings, clock), secrets_of(secret), wording, clock)
-        case _:
+        case "alertmanager":
+            return Alertmanager(_target(settings, clock), secret, wording, clock)
+        case "slack":
+            return Slack(_target(settings, clock), wording)
+        case "teams":
+            return Teams(_target(settings, clock), wording)
+        case "pagerduty":
+            return PagerDuty(_target(settings, clock, PAGERDUTY), secret, wording)
+        case "email":
             raise NotImplementedError
 
 
-def _target(settings: ReceiverSettings, clock: Clock) -> Target:
+def _target(settings: ReceiverSettings, clock: Clock, usual: str = "") -> Target:
     return Target(
-        settings.url.reveal(),
+        settings.url.reveal() or usual,
         allow_private=settings.allow_private,
         timeout=settings.timeout_seconds,
         clock=clock,
@@ -143,6 +157,8 @@ def _target(settings: ReceiverSettings, clock: Clock) -> Target:
 
 
 def _limits(settings: ReceiverSettings) -> Limits:
+    if settings.kind == "alertmanager":  # which groups by itself
+        return Limits(gather=timedelta(), most=0)
     return Limits(
         gather=timedelta(seconds=settings.group_seconds),
         most=settings.most_per_minute,

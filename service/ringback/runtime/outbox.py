@@ -132,7 +132,7 @@ class Outbox:
 
     async def tell(self) -> None:
         """Send what is due, until cancelled."""
-        refresh_at = self._next_refresh()
+        refresh_at = self._next_refresh(0.0)
         while True:
             self._news.clear()
             now = self._pipeline.clock.now()
@@ -241,11 +241,12 @@ class Outbox:
         await self._pipeline.committed()
 
     async def _refresh(self) -> None:
-        await self.receiver.refresh(list(self.notices.open()))
+        if items := list(self.notices.open()):
+            await self.receiver.refresh(items)
 
     def _next_refresh(self, part: float = 1.0) -> float:
-        every = self.receiver.refresh_seconds or math.inf
-        return asyncio.get_running_loop().time() + part * every
+        every = self.receiver.refresh_seconds
+        return math.inf if every is None else asyncio.get_running_loop().time() + part * every
 
     async def _rest(self, refresh_at: float, now: datetime) -> None:
         """Wait for news, or until something is due."""

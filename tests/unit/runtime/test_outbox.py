@@ -192,14 +192,30 @@ async def test_what_is_open_is_repeated_to_one_that_wants_it() -> None:
     friend.refresh_seconds = 60
     async with Post(friend, limits=Limits(gather=timedelta(), most=0)) as post:
         await post.say(FIRING, an_alert(1), an_alert(2))
-        await asyncio.sleep(70)
+        await asyncio.sleep(65)
         assert friend.refreshed == [["c-1/due_not_released/1", "c-2/due_not_released/1"]]
         await post.say(RESOLVED, an_alert(1))
-        friend.trouble = [DOWN]
         await asyncio.sleep(1)
         friend.trouble = [DOWN]
-        await asyncio.sleep(60 + 15)
+        await asyncio.sleep(56)
+        assert len(friend.refreshed) == 1
+        await asyncio.sleep(15)
         assert friend.refreshed[1:] == [["c-2/due_not_released/1"]]
+        assert post.outbox.failures == {DeliveryFault.UNREACHABLE: 1}
+
+
+async def test_what_is_open_is_repeated_at_once_after_a_restart() -> None:
+    friend = Friend()
+    friend.refresh_seconds = 60
+    post = Post(friend)
+    await post.start()
+    await post.say(FIRING, an_alert(1))
+    await asyncio.sleep(10)
+    await post.kill()
+    await post.start()
+    await asyncio.sleep(1)
+    assert friend.refreshed == [["c-1/due_not_released/1"]]
+    await post.kill()
 
 
 async def test_at_a_stop_what_is_under_way_is_ended_and_nothing_is_begun() -> None:

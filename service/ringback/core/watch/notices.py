@@ -9,7 +9,7 @@ once more after a crash is the same one, with the same number.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -70,6 +70,10 @@ class Item(msgspec.Struct, array_like=True, gc=False):
     """Whether the receiver hears of it for the first time: if resolved, it came and went."""
     at: str
     """When that took effect."""
+    queue: str | None
+    """What its queue was called when it was first heard of, or its id: for good."""
+    incident: str = ""
+    """Which incident it belongs to."""
 
 
 class Message(msgspec.Struct, array_like=True, gc=False):
@@ -112,6 +116,8 @@ class _Known(msgspec.Struct, array_like=True, gc=False):
     """What the receiver knows of."""
     incident: str = ""
     """The message that told of it first; empty: none did."""
+    queue: str | None = None
+    """What its queue was called."""
 
 
 class _Counts(msgspec.Struct, array_like=True, gc=False):
@@ -156,8 +162,9 @@ class Notices:
         limits: Limits,
         wanted: Callable[[AlertData], bool] = lambda _: True,
         silent: Callable[[AlertData, datetime], datetime | None] = lambda *_: None,
+        queue_names: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`wanted` says what is the receiver's business; `silent` until when one is silenced."""
+        """`wanted` says what is the receiver's business, `silent` until when one is silenced."""
         self.message: Message | None = None
         """The one that is under way."""
         self.dead: dict[int, Dead] = {}
@@ -169,6 +176,7 @@ class Notices:
         self._limits = limits
         self._wanted = wanted
         self._silent = silent
+        self._queue_names = queue_names
         self._alerts: dict[str, _Known] = {}
         self._groups: dict[tuple[str, str], _Group] = {}
         self._held: dict[str, datetime] = {}
@@ -194,11 +202,11 @@ class Notices:
         """How many alerts are held back by silences."""
         return len(self._held)
 
-    def open(self) -> Iterator[AlertData]:
+    def open(self) -> Iterator[Item]:
         """Give every alert that the receiver knows to be firing, and that does."""
-        for key, known in self._alerts.items():
-            if known.told and known.phase is not Phase.RESOLVED and key not in self._under_way:
-                yield known.alert
+        for key, one in self._alerts.items():
+            if one.told and one.phase is not Phase.RESOLVED and key not in self._under_way:
+                yield self._item(key)
 
     def restore(self, rows: Iterable[tuple[str, bytes]], now: datetime) -> None:
         """Take over what was stored."""
@@ -243,7 +251,7 @@ class Notices:
         if known is None:
             if phase is Phase.RESOLVED or not self._wanted(alert):
                 return
-            known = _Known(alert, phase, at)
+            known = _Known(alert, phase, at, queue=self._queue_of(alert))
         else:
             known = msgspec.structs.replace(
                 known, alert=_as_of(known.alert, alert), phase=phase, at=at
@@ -350,13 +358,14 @@ class Notices:
                 self.take(Phase.RESOLVED, over, at, now)
 
     def _make(self, keys: list[str], now: datetime) -> Message:
-        items = [self._item(key) for key in keys[:MOST_ITEMS]]
-        self._under_way = {item.alert.alert_id: item for item in items}
-        new = [item.alert.alert_id for item in items if item.first]
-        for key in self._under_way:
-            self._leave(key)
+        keys = keys[:MOST_ITEMS]
+        new = [key for key in keys if self._alerts[key].told is None]
         for key in new:
             self._join(key, new[0])
+        for key in keys:
+            self._leave(key)
+        items = [self._item(key) for key in keys]
+        self._under_way = dict(zip(keys, items, strict=True))
         self._number += 1
         touched = dict.fromkeys(self._alerts[key].incident for key in self._under_way)
         states = {incident: self._state_of(incident) for incident in touched}
@@ -391,7 +400,13 @@ class Notices:
 
     def _item(self, key: str) -> Item:
         known = self._alerts[key]
-        return Item(known.alert, known.phase, known.told is None, known.at)
+        return Item(
+            known.alert, known.phase, known.told is None, known.at, known.queue, known.incident
+        )
+
+    def _queue_of(self, alert: AlertData) -> str | None:
+        queue_id = known(alert, "queue_id")
+        return queue_id and self._queue_names().get(queue_id, queue_id)
 
     def _state_of(self, incident: str) -> Phase:
         """Say how an incident is once the message that is under way has arrived."""

@@ -49,7 +49,7 @@ class Target:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Post JSON to the target, with `path` behind its own; give the answer if it is a 2xx.
+        """Post JSON to the target, or to `path` below it; give the answer if it is a 2xx.
 
         Raises `DeliveryError`.
         """
@@ -58,7 +58,7 @@ class Target:
             raise DeliveryError(DeliveryFault.FORBIDDEN_TARGET, f"url {problem}")
         try:
             async with self._open().post(
-                self._url + path,
+                self._url.rstrip("/") + path if path else self._url,
                 data=body,
                 headers={"Content-Type": "application/json", **headers},
                 allow_redirects=False,

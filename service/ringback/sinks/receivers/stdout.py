@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from ringback.core.events import AlertData
-from ringback.core.watch.notices import Message
+from ringback.core.watch.notices import Item, Message
 from ringback.errors import DeliveryError, DeliveryFault, SinkError
 from ringback.sinks.output import Output
 from ringback.sinks.receivers.webhook import payload_of
@@ -28,7 +27,7 @@ class Lines:
         except SinkError as error:
             raise DeliveryError(DeliveryFault.UNREACHABLE, str(error)) from None
 
-    async def refresh(self, alerts: Iterable[AlertData]) -> None:
+    async def refresh(self, items: Iterable[Item]) -> None:
         """Nothing: it was told."""
 
     async def close(self) -> None:

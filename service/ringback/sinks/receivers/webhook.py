@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ringback.core.events import AlertData, AlertProof, Time, rfc3339
+from ringback.core.events import AlertProof, Time, rfc3339
 from ringback.core.watch.notices import Item, Message, known
 from ringback.ports import Clock
 from ringback.sinks.receivers.posting import Target
@@ -141,7 +141,7 @@ class Webhook:
             headers["webhook-signature"] = " ".join(_sign(key, signed) for key in self._keys)
         await self._target.post("", body, headers)
 
-    async def refresh(self, alerts: Iterable[AlertData]) -> None:
+    async def refresh(self, items: Iterable[Item]) -> None:
         """Nothing: it was told."""
 
     async def close(self) -> None:
@@ -166,7 +166,7 @@ def _told(item: Item, wording: Wording) -> Told:
         severity=severity_of(alert),
         summary=alert.summary,
         since=alert.since,
-        queue=places.queue(alert) or UNSET,
+        queue=item.queue or UNSET,
         labels=alert.labels,
         proof=alert.proof,
         dashboard=places.of_callback(alert),

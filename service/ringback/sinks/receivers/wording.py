@@ -1,6 +1,7 @@
 """Says what a message means, for people: never a number or a name of one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -9,13 +10,23 @@ from msgspec import UNSET
 from ringback.core.events import AlertData
 from ringback.core.watch.notices import Item, Message, Phase, known, place_of
 
-__all__ = ["Fact", "Part", "Places", "Wording", "severity_of", "worst_of"]
+__all__ = [
+    "Fact",
+    "Part",
+    "Places",
+    "Wording",
+    "proof_of",
+    "severity_of",
+    "shortened",
+    "worst_of",
+]
 
 MOST_LINES = 10
 """Alerts of one group that are told one by one; of the others there is a link."""
 MOST_PARTS = 10
 """Groups of a digest that are."""
-SEVERITIES = ("info", "warning", "critical")
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -26,8 +37,6 @@ class Places(msgspec.Struct, frozen=True):
     """Gives the address of the dashboard, without a slash at its end."""
     platform: str | None
     """Where the platform shows a conversation, with `{conversationId}` in it."""
-    queue_names: Callable[[], Mapping[str, str]]
-    """Names of queues by id, as far as known."""
 
     def of_callback(self, alert: AlertData) -> str:
         """Say where the dashboard shows an alert."""
@@ -48,12 +57,6 @@ class Places(msgspec.Struct, frozen=True):
         if self.platform is None or conversation_id is None:
             return None
         return self.platform.replace("{conversationId}", quote(conversation_id, safe=""))
-
-    def queue(self, alert: AlertData) -> str | None:
-        """Give the name of an alert's queue, or its id."""
-        if alert.queue_id is UNSET:
-            return None
-        return self.queue_names().get(alert.queue_id, alert.queue_id)
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -83,10 +86,14 @@ class Wording:
 
     def title(self, message: Message) -> str:
         """Say in one line what has happened."""
-        groups = _groups(message.items)
+        return self.title_of(message.items)
+
+    def title_of(self, items: Sequence[Item]) -> str:
+        """Say in one line what has happened to some alerts."""
+        groups = _groups(items)
         if len(groups) == 1:
-            return self._title(message.items)
-        return f"Digest: {_counted(message.items)}, in {len(groups)} groups"
+            return self._title(items)
+        return f"Digest: {_counted(items)}, in {len(groups)} groups"
 
     def parts(self, message: Message) -> list[Part]:
         """Give the groups of a message, the worst first; `left_out` says how many are not here."""
@@ -123,8 +130,8 @@ class Wording:
         if (state := known(alert, "state")) is not None:
             since = known(alert, "state_since")
             yield Fact("state", f"{state} since {_time(since)}" if since else state)
-        if (queue := self.places.queue(alert)) is not None:
-            yield Fact("queue", queue)
+        if item.queue is not None:
+            yield Fact("queue", item.queue)
         yield Fact("alarming since", _time(alert.since))
         yield Fact("proof", proof_of(alert))
 
@@ -144,8 +151,8 @@ class Wording:
             who = self._where(alert)
         else:
             who = f"{count} callbacks" if count > 1 else "A callback"
-            if (queue := self.places.queue(alert)) is not None:
-                who += f" of queue {queue}"
+            if items[0].queue is not None:
+                who += f" of queue {items[0].queue}"
         summaries = {item.alert.summary for item in items}
         return f"{lead}{who}: {alert.summary if len(summaries) == 1 else alert.rule}"
 
@@ -164,16 +171,21 @@ def proof_of(alert: AlertData) -> str:
     return "unconfirmed" + ("" if proof.why is UNSET else f": {proof.why}")
 
 
-def severity_of(alert: AlertData) -> str:
+def severity_of(alert: AlertData) -> Severity:
     """Give how bad an alert is; what does not say so is a warning."""
-    severity = known(alert, "severity")
-    return severity if severity in SEVERITIES else "warning"
+    said = known(alert, "severity")
+    return next((severity for severity in SEVERITIES if severity == said), "warning")
 
 
-def worst_of(items: Sequence[Item]) -> str:
+def worst_of(items: Sequence[Item]) -> Severity:
     """Give how bad the worst is of those that still fire; `info` if none does."""
     firing = [severity_of(item.alert) for item in items if item.phase is not Phase.RESOLVED]
     return max(firing, key=SEVERITIES.index, default="info")
+
+
+def shortened(text: str, most: int) -> str:
+    """Keep a text to so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _groups(items: Sequence[Item]) -> list[list[Item]]:
