@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "ringback.rules.yml"
 BOARD = DEPLOY / "grafana" / "ringback.json"
+RUNBOOK = ROOT / "docs" / "runbook.md"
 OWN = re.compile(r"\b(?:ringback|process)_\w+")
 """A metric of ours, wherever it is named."""
 
@@ -45,7 +46,9 @@ async def watched(folder: Path, *, down_for: str = "1m") -> AsyncIterator[Watche
         each.mkdir()
     async with (
         SimulatorServer(centre, SystemClock(), beside=[cloud]),
-        running(inside, simulator__speed=20) as simulated,
+        running(
+            inside, simulator__speed=20, receivers__ops__kind="stdout", sinks__stdout="off"
+        ) as simulated,
         running(
             outside,
             source__kind="genesys",
@@ -114,10 +117,9 @@ async def test_it_is_scraped_and_everything_that_we_ship_is_asked_of_the_scrape(
         await prometheus.until("ringback_surveys_total > 0")
 
         known = set((await prometheus.get("/api/v1/label/__name__/values"))["data"])
-        texts = {path: path.read_text(encoding="utf-8") for path in (RULES, BOARD)}
-        for path, text in texts.items():
-            named = set(OWN.findall(text))
-            assert len(named) > 20
+        for path in (RULES, BOARD, RUNBOOK):
+            named = set(OWN.findall(path.read_text(encoding="utf-8")))
+            assert named
             assert sorted(named - known) == [], path.name
 
         for title, expression in shown():

@@ -14,6 +14,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from ringback.core.watch.kinds import KINDS
 from support.debian import require_debian
 
 ROOT = Path(__file__).parents[2]
@@ -253,3 +254,58 @@ def test_every_container_is_pinned_hardened_and_on_loopback() -> None:
         for mount in service["volumes"]:
             place = mount.split(":")[0]
             assert not place.startswith("..") or (COMPOSE.parent / place).exists(), mount
+
+
+# The runbook
+
+
+RUNBOOK = ROOT / "docs" / "runbook.md"
+PARTS = ["Means", "Hurts", "Look", "Do", "False"]
+
+
+def sections() -> dict[str, str]:
+    """Give what the runbook says, by alert."""
+    text = RUNBOOK.read_text(encoding="utf-8")
+    found = re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def test_every_alert_has_its_heading() -> None:
+    named = {*KINDS, *(rule["alert"] for rule in rules())}
+    assert sorted(named - sections().keys()) == []
+
+
+def test_the_runbook_knows_no_alert_of_prometheus_that_there_is_not() -> None:
+    of_prometheus = {name for name in sections() if name.startswith("Ringback")}
+    assert of_prometheus == {rule["alert"] for rule in rules()}
+
+
+@pytest.mark.parametrize("name", sections())
+def test_a_heading_is_followed_by_all_that_somebody_who_is_woken_asks(name: str) -> None:
+    said = re.findall(r"^- \*\*(\w+)\*\*: (\w|`|\*|\[)", sections()[name], flags=re.MULTILINE)
+    assert [part for part, _ in said] == PARTS
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_links_lead_somewhere() -> None:
+    text = RUNBOOK.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    links += [f"../{rule['annotations']['runbook']}" for rule in rules()]
+    assert len(links) > len(rules())
+    for link in links:
+        name, _, anchor = link.partition("#")
+        path = (RUNBOOK.parent / name) if name else RUNBOOK
+        assert path.exists(), link
+        assert not anchor or anchor in anchors(path), link
+
+
+def test_panels_that_the_runbook_names_are_on_the_board() -> None:
+    titles = [panel["title"] for panel in board()["panels"]]
+    named = re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", RUNBOOK.read_text(encoding="utf-8"))
+    missing = {each for each in named if not any(title.startswith(each) for title in titles)}
+    assert missing == {"Confirmed", "Unconfirmed"}
