@@ -1,7 +1,9 @@
 """Composes who is told of alerts: for each receiver its outbox, and what carries its messages."""
 
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import TextIO
@@ -22,12 +24,13 @@ from ringback.settings.describing import listed
 from ringback.settings.receivers import RECEIVERS
 from ringback.sinks.output import Output
 from ringback.sinks.receivers.alertmanager import Alertmanager
+from ringback.sinks.receivers.email import Email, server_of
 from ringback.sinks.receivers.pagerduty import HOST as PAGERDUTY
 from ringback.sinks.receivers.pagerduty import PagerDuty
 from ringback.sinks.receivers.posting import Target
 from ringback.sinks.receivers.slack import Slack
 from ringback.sinks.receivers.stdout import Lines
-from ringback.sinks.receivers.targets import url_problem
+from ringback.sinks.receivers.targets import refuse_url
 from ringback.sinks.receivers.teams import Teams
 from ringback.sinks.receivers.webhook import Webhook, secrets_of
 from ringback.sinks.receivers.wording import Places, Wording, severity_of
@@ -37,6 +40,9 @@ from ringback.web.health import Check
 from ringback.web.metrics import Measure
 
 __all__ = ["Delivery", "make_receiver", "refuse_bad_receivers"]
+
+PAGERDUTY_KEY = 32
+MAILBOX = re.compile(r"[^\s@,<>\"]+@[^\s@,<>\"]+")
 
 Names = Callable[[], Mapping[str, str]]
 
@@ -114,15 +120,33 @@ def refuse_bad_receivers(settings: Settings) -> None:
             raise SettingsError(
                 f"{path}.kind", "standard output has the events: turn [sinks] stdout off for this"
             )
-        if receiver.url:
-            problem = url_problem(receiver.url.reveal(), allow_private=receiver.allow_private)
-            if problem is not None:
-                raise SettingsError(f"{path}.url", problem)
-        if receiver.kind == "webhook":
-            try:
-                secrets_of(receiver.secret.reveal())
-            except ValueError as error:
-                raise SettingsError(f"{path}.secret", str(error)) from None
+        private = receiver.allow_private
+        with _naming(f"{path}.url"):
+            if receiver.kind == "email":
+                server_of(receiver.url.reveal(), allow_private=private)
+            elif receiver.url:
+                refuse_url(receiver.url.reveal(), allow_private=private)
+        secret = receiver.secret.reveal()
+        with _naming(f"{path}.secret"):
+            if receiver.kind == "webhook":
+                secrets_of(secret)
+            elif receiver.kind == "pagerduty" and len(secret) != PAGERDUTY_KEY:
+                raise ValueError(f"is no integration key, which has {PAGERDUTY_KEY} characters")
+            elif not secret.isprintable():
+                raise ValueError("holds line ends or the like: copy it anew")
+        for key in ("sender", "to"):
+            for address in listed(getattr(receiver, key)):
+                if not MAILBOX.fullmatch(address):
+                    raise SettingsError(f"{path}.{key}", f"{address!r} is no mail address")
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Say which option it is that something is wrong with."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(path, str(error)) from None
 
 
 def make_receiver(
@@ -144,7 +168,18 @@ def make_receiver(
         case "pagerduty":
             return PagerDuty(_target(settings, clock, PAGERDUTY), secret, wording)
         case "email":
-            raise NotImplementedError
+            private = settings.allow_private
+            return Email(
+                name,
+                server_of(settings.url.reveal(), allow_private=private),
+                wording,
+                sender=settings.sender,
+                to=listed(settings.to),
+                user=settings.user,
+                password=secret,
+                allow_private=private,
+                timeout=settings.timeout_seconds,
+            )
 
 
 def _target(settings: ReceiverSettings, clock: Clock, usual: str = "") -> Target:

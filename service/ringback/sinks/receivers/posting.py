@@ -16,7 +16,7 @@ import aiohttp
 from ringback import __version__
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.ports import Clock
-from ringback.sinks.receivers.targets import Checked, url_problem
+from ringback.sinks.receivers.targets import Checked, refuse_url
 
 __all__ = ["Reply", "Target"]
 
@@ -53,9 +53,10 @@ class Target:
 
         Raises `DeliveryError`.
         """
-        problem = url_problem(self._url, allow_private=self._allow_private)
-        if problem is not None:
-            raise DeliveryError(DeliveryFault.FORBIDDEN_TARGET, f"url {problem}")
+        try:
+            refuse_url(self._url, allow_private=self._allow_private)
+        except ValueError as error:
+            raise DeliveryError(DeliveryFault.FORBIDDEN_TARGET, f"url {error}") from None
         try:
             async with self._open().post(
                 self._url.rstrip("/") + path if path else self._url,

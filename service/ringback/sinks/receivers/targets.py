@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ringback.errors import DeliveryError, DeliveryFault
 
-__all__ = ["Checked", "address_problem", "resolve", "url_problem"]
+__all__ = ["Checked", "address_problem", "connect", "refuse_host", "refuse_url", "resolve"]
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 TRANSLATED = tuple(map(ipaddress.ip_network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48")))
@@ -22,28 +22,37 @@ TRANSLATED = tuple(map(ipaddress.ip_network, ("2002::/16", "64:ff9b::/96", "64:f
 NEVER_THERE = "which no message may go to"
 
 
-def url_problem(url: str, *, allow_private: bool) -> str | None:
-    """Say what is wrong with a target, without quoting it: it may hold a secret."""
+def refuse_url(url: str, *, allow_private: bool) -> None:
+    """Raise `ValueError` for what is no target, without quoting it: it may hold a secret."""
     allowed = "allowed: an address as https://hooks.example.org/..., without a user"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return f"is no address; {allowed}"
+        raise ValueError(f"is no address; {allowed}") from None
     if parts.scheme not in {"http", "https"} or not host:
-        return f"is no https:// address; {allowed}"
+        raise ValueError(f"is no https:// address; {allowed}")
     if parts.username is not None or parts.fragment or not url.isprintable() or " " in url:
-        return f"holds more than it should; {allowed}"
+        raise ValueError(f"holds more than it should; {allowed}")
     if parts.scheme == "http" and not allow_private:
-        return "is http://, which anybody on the way can read; allow_private = true allows it"
+        raise ValueError(
+            "is http://, which anybody on the way can read; allow_private = true allows it"
+        )
+    refuse_host(host, allow_private=allow_private)
+
+
+def refuse_host(host: str, *, allow_private: bool) -> None:
+    """Raise `ValueError` for an address that is none, or none that messages may go to."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         # 127.1 and 2130706433 are addresses to whoever connects, and would not be looked up.
-        odd = ":" in host or host.replace(".", "").isdecimal()
-        return f"is no address; {allowed}" if odd else None
+        if ":" in host or host.replace(".", "").isdecimal():
+            raise ValueError("holds a host that is neither a name nor an address") from None
+        return
     problem = address_problem(address, allow_private=allow_private)
-    return problem and f"is {problem}"
+    if problem is not None:
+        raise ValueError(f"is {problem}")
 
 
 def address_problem(address: IPAddress, *, allow_private: bool) -> str | None:
@@ -79,6 +88,24 @@ async def resolve(host: str, port: int, *, allow_private: bool) -> list[tuple[st
         if problem is not None:
             raise DeliveryError(DeliveryFault.FORBIDDEN_TARGET, f"{host} has {problem}")
     return [(text, int(family)) for text, family in addresses]
+
+
+async def connect(host: str, port: int, *, allow_private: bool) -> socket.socket:
+    """Connect to one of the addresses of a host. Raises `DeliveryError`."""
+    loop = asyncio.get_running_loop()
+    for address, family in await resolve(host, port, allow_private=allow_private):
+        link = socket.socket(socket.AddressFamily(family), socket.SOCK_STREAM)
+        link.setblocking(False)  # noqa: FBT003  # the standard library's way
+        try:
+            await loop.sock_connect(link, (address, port))
+        except OSError:
+            link.close()
+        except BaseException:
+            link.close()
+            raise
+        else:
+            return link
+    raise DeliveryError(DeliveryFault.UNREACHABLE, f"{host} cannot be connected to")
 
 
 class Checked(AbstractResolver):
