@@ -25,6 +25,7 @@ from support.gateway import frame
 from support.runtime import Ear, make_pipeline, settled
 
 API = "/api/v1"
+SOON = 10.0
 DUE = {"state": "scheduled", "connectedTime": None, "callbackScheduledTime": "2026-11-22T07:58:00Z"}
 
 
@@ -176,17 +177,18 @@ async def test_a_callback_may_be_called_anything(name: str) -> None:
         assert life["callback"]["callbackId"] == name
         assert (await shown.web.post(f"{API}/callbacks/{path}/reveal")).status_code == 200
         (alert,) = (await shown.get("/alerts"))["alerts"]
-        acknowledging = shown.web.post(
-            f"{API}/alerts/acknowledge", json={"alertId": alert["alertId"]}
-        )
-        answer, _ = await asyncio.gather(acknowledging, committed_soon(shown))
+        answer = await posted(shown, "/alerts/acknowledge", {"alertId": alert["alertId"]})
         assert (answer.status_code, answer.json()["alertId"]) == (200, f"{name}/{alert['rule']}/1")
 
 
-async def committed_soon(shown: Shown) -> None:
-    """Commit what a request has decided."""
-    await settled()
-    await shown.commit()
+async def posted(shown: Shown, path: str, body: Any) -> httpx.Response:
+    """Ask for something that is answered once it is committed."""
+    asking = asyncio.create_task(shown.web.post(API + path, json=body))
+    async with asyncio.timeout(SOON):
+        while not asking.done():
+            await shown.commit()
+            await asyncio.sleep(0)
+    return await asking
 
 
 async def test_the_summary_says_how_scheduled_callbacks_are_served() -> None:
