@@ -391,4 +391,8 @@ async def test_what_describes_it_says_every_path_and_loads_nothing_from_elsewher
         "/schemas",
     )
     assert {API + path for path in paths} <= described["paths"].keys()
+    feed = described["paths"][f"{API}/events"]["get"]
+    asked = {(one["in"], one["name"]) for one in feed["parameters"]}
+    assert {("header", "Last-Event-ID"), ("query", "after"), ("query", "type")} <= asked
+    assert feed["responses"]["200"]["content"] == {"text/event-stream": {"schema": {}}}
     assert re.findall(r"https?://[^\"]*", answer.text) == []

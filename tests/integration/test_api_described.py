@@ -24,6 +24,8 @@ from support.daemon import SOON, environment, ringback_command
 
 load_all_checks()
 EXAMPLES = 40
+ENDLESS = "/api/v1/events"
+"""Its answer has no end to check."""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,8 @@ def test_every_answer_is_as_described(address: str, mode: GenerationMode) -> Non
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
         operation = found.ok()
+        if operation.path == ENDLESS:
+            continue
         if mode is GenerationMode.NEGATIVE and not can_be_wrong(operation):
             continue
 

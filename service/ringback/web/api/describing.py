@@ -4,7 +4,7 @@ A handler is in it when its `opt` holds what `describe` gives. Checks, answers a
 source: the same structs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -44,6 +44,8 @@ class Operation(NamedTuple):
     media_type: str
     cached: bool
     """Whether it may be answered with 304."""
+    headers: Mapping[str, str]
+    """Headers that are listened to, with what they mean."""
 
 
 def describe(
@@ -56,9 +58,10 @@ def describe(
     problems: Sequence[int] = (),
     media_type: str = JSON,
     cached: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Give what makes a handler part of the document, for those who may: pass it as its `opt`."""
-    operation = Operation(summary, answer, query, body, problems, media_type, cached)
+    operation = Operation(summary, answer, query, body, problems, media_type, cached, headers or {})
     return roles(may) | {"operation": operation}
 
 
@@ -112,6 +115,16 @@ def _described(
         {"name": part[1:-1], "in": "path", "required": True, "schema": {"type": "string"}}
         for part in path.split("/")
         if part.startswith("{")
+    ]
+    parameters += [
+        {
+            "name": header,
+            "in": "header",
+            "required": False,
+            "description": meaning,
+            "schema": {"type": "string"},
+        }
+        for header, meaning in operation.headers.items()
     ]
     if operation.query is not None:
         parameters += _query(components[operation.query.__name__])
