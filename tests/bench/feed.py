@@ -39,6 +39,7 @@ from ringback.web.metrics import Metrics
 from ringback.web.server import WebServer
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
+from support.access import Notebook
 from support.runtime import Ear
 from support.web import HEALTHY
 
@@ -71,7 +72,7 @@ async def serve(folder: Path) -> None:
         source="main",
         quarantine=Quarantine(lambda _at, _frame: None),
     )
-    showing = Showing(Settings(), pipeline, store, Ear())
+    showing = Showing(Settings(), pipeline, store, Ear(), Notebook())
     metrics = Metrics(lambda: measures_of_feed(showing.feed), "bench")
     app = create_app(HEALTHY, metrics.expose, handlers=showing.handlers)
     web = WebServer(app, host="127.0.0.1", port=0, drain=5)

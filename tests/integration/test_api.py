@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -280,7 +281,7 @@ async def test_the_life_of_a_callback_says_what_each_fact_rests_on(tmp_path: Pat
 
 async def test_numbers_and_names_are_masked_until_somebody_asks_for_them(tmp_path: Path) -> None:
     kept = {"privacy__numbers": "true", "privacy__names": "true"}
-    async with following(tmp_path, **kept) as (peer, child, api):
+    async with following(tmp_path, **kept) as (peer, _, api):
         await peer.send(frame())
         page = await api.until("/callbacks", lambda body: body["total"])
         assert page["callbacks"][0]["contact"] == ["…33", "C. Q."]
@@ -292,8 +293,9 @@ async def test_numbers_and_names_are_masked_until_somebody_asks_for_them(tmp_pat
         revealed = await api.post("/callbacks/c-1/reveal", {})
         assert revealed.json()["contact"] == [NUMBER, NAME]
         assert revealed.headers["cache-control"] == "no-store"
-        (deed,) = [line for line in child.log if line["event"] == "deed"]
+        (deed,) = (await api.get("/audit"))["deeds"]
         assert (deed["who"], deed["action"], deed["subject"]) == ("local", "reveal", "c-1")
+        assert json.loads((tmp_path / "audit.jsonl").read_text()) == deed
 
 
 async def test_sources_say_what_they_do_not_hear(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ringback.ports import Audit, Clock
+from ringback.ports import Clock
 from ringback.settings import Settings
 from ringback.settings.platform import loopback
 from ringback.settings.reach import listed
+from ringback.sinks.audit import AuditTrail
 from ringback.web.access.access import Access
 from ringback.web.access.login import Logins, login_handlers
 from ringback.web.access.sessions import Sessions
@@ -23,6 +24,7 @@ from ringback.web.tls import Certificate
 __all__ = ["Doors"]
 
 SESSIONS = "sessions.json"
+AUDIT = "audit.jsonl"
 
 
 class Doors:
@@ -44,6 +46,8 @@ class Doors:
             proxies=listed(web.proxies),
             encrypted=self._certificate is not None,
         )
+        self.audit = AuditTrail(folder / AUDIT, clock)
+        """What they do inside."""
         self.refusals: Refusals = Counter()
         self.logins: Logins = Counter()
 
@@ -52,9 +56,9 @@ class Doors:
         """What the server speaks TLS with, if it does."""
         return None if self._certificate is None else self._certificate.context
 
-    def handlers(self, audit: Audit) -> list[Any]:
+    def handlers(self) -> list[Any]:
         """Give the handlers of login and logout, where there is a need for them."""
-        return [] if self.access is None else login_handlers(self.access, audit, self.logins)
+        return [] if self.access is None else login_handlers(self.access, self.audit, self.logins)
 
     def look(self) -> None:
         """See whether files have changed that say who may come in."""
@@ -62,6 +66,10 @@ class Doors:
             self.access.look()
         if self._certificate is not None:
             self._certificate.look()
+
+    def close(self) -> None:
+        """Wait for what is being noted."""
+        self.audit.close()
 
     def checks(self) -> Iterator[Check]:
         """Say what is wrong with them."""
@@ -71,6 +79,8 @@ class Doors:
                 Status.DEGRADED,
                 f"the former tokens count: {self.access.trouble}",
             )
+        if self.audit.trouble is not None:
+            yield Check("audit", Status.DEGRADED, f"nobody can do anything: {self.audit.trouble}")
         if self._certificate is not None and self._certificate.trouble is not None:
             yield Check(
                 "certificate",

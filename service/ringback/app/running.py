@@ -35,6 +35,7 @@ from ringback.runtime.tuning import tune
 from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource
 from ringback.vitals.access import measures_of_access
+from ringback.vitals.audit import measures_of_audit
 from ringback.vitals.daemon import Vitals
 from ringback.vitals.feed import measures_of_feed
 from ringback.vitals.genesys import measures_of
@@ -97,8 +98,9 @@ async def run(settings: Settings, out: TextIO) -> None:
                 settings.shutdown.close_seconds,
             ),
         )
-        showing = Showing(settings, pipeline, store, source)
         doors = Doors(settings, folder, clock)
+        stack.callback(doors.close)
+        showing = Showing(settings, pipeline, store, source, doors.audit)
         vitals = Vitals(
             daemon, pipeline, source, partial(_measures, source, showing, doors), doors.checks
         )
@@ -113,7 +115,7 @@ async def run(settings: Settings, out: TextIO) -> None:
                 access=doors.access,
                 reach=doors.reach,
                 refusals=doors.refusals,
-                handlers=[*pages(), *doors.handlers(showing.audit), *showing.handlers],
+                handlers=[*pages(), *doors.handlers(), *showing.handlers],
             ),
             host=settings.web.host,
             port=settings.web.port,
@@ -134,6 +136,7 @@ def _measures(source: Source, showing: Showing, doors: Doors) -> Iterator[Measur
         yield from measures_of(source)
     yield from measures_of_feed(showing.feed)
     yield from measures_of_access(doors.refusals, doors.logins)
+    yield from measures_of_audit(doors.audit)
 
 
 def _refuse_what_is_to_come(settings: Settings) -> None:

@@ -21,6 +21,7 @@ from ringback.settings import Settings
 from ringback.simulator.options import Options
 from ringback.web.app import create_app
 from ringback.web.server import WebServer
+from support.access import Notebook
 from support.gateway import frame
 from support.organisation import Following, following, organisation
 from support.screen import entries
@@ -39,7 +40,7 @@ AFTER_ITS_END = "2026-11-22T08:30:00.000Z"
 @asynccontextmanager
 async def served(found: Following) -> AsyncIterator[httpx.AsyncClient]:
     """Serve what is shown of a daemon."""
-    showing = Showing(Settings(), found.pipeline, found.store, found.source)
+    showing = Showing(Settings(), found.pipeline, found.store, found.source, Notebook())
     app = create_app(HEALTHY, METRICS.expose, handlers=showing.handlers)
     web = WebServer(app, host="127.0.0.1", port=0, drain=1)
     url = f"http://127.0.0.1:{web.bind()}"

@@ -12,6 +12,7 @@ import pytest
 
 from ringback.app.showing import Showing
 from ringback.core.policy import Policy
+from ringback.ports import Deed
 from ringback.runtime.pipeline import Pipeline
 from ringback.settings import Settings
 from ringback.settings.schema import GenesysSettings, SourceSettings
@@ -20,6 +21,7 @@ from ringback.web.access.access import OpenAccess
 from ringback.web.app import create_app
 from ringback.web.health import Check
 from ringback.web.visitors import Role, Visitor
+from support.access import Notebook
 from support.callbacks import START, at
 from support.gateway import frame
 from support.runtime import Ear, make_pipeline, settled
@@ -51,7 +53,8 @@ class Shown:
         self.clock = SetClock()
         self.store = store or MemoryStore(timedelta(days=8))
         self.pipeline: Pipeline = make_pipeline(self.store, self.clock, policy=Policy())
-        self.showing = Showing(settings or Settings(), self.pipeline, self.store, Ear())
+        self.audit = Notebook()
+        self.showing = Showing(settings or Settings(), self.pipeline, self.store, Ear(), self.audit)
         self.access = OpenAccess()
         app: Any = create_app(
             Well(),
@@ -303,3 +306,61 @@ async def test_what_ended_before_the_journal_begins_is_told_as_incomplete() -> N
         assert (life["complete"], life["events"]) == (False, [])
         assert [one["state"] for one in life["states"]] == ["waiting"]
         assert "cause" not in life["states"][0]
+
+
+def role_and_place(deed: Deed) -> tuple[str, ...]:
+    return deed.who, deed.action, deed.subject, deed.role, deed.address
+
+
+async def alerting(shown: Shown) -> str:
+    """Let an alert fire; give its id."""
+    await shown.send(frame("c-2", **DUE))
+    shown.clock.seconds = 1
+    shown.pipeline.fire()
+    await shown.commit()
+    (alert,) = (await shown.get("/alerts"))["alerts"]
+    return str(alert["alertId"])
+
+
+async def test_what_people_do_is_noted_first() -> None:
+    shown = Shown()
+    async with shown.following():
+        asked = {"alertId": await alerting(shown)}
+        answer = await posted(shown, "/alerts/acknowledge", asked)
+        assert answer.status_code == 200
+        assert (await shown.web.post(f"{API}/callbacks/c-2/reveal")).status_code == 200
+        assert [role_and_place(deed) for deed in shown.audit.noted] == [
+            ("local", "acknowledge", asked["alertId"], "operator", "127.0.0.1"),
+            ("local", "reveal", "c-2", "operator", "127.0.0.1"),
+        ]
+        page = await shown.get("/audit?limit=1")
+        assert [deed["action"] for deed in page["deeds"]] == ["reveal"]
+        page = await shown.get(f"/audit?limit=1&cursor={page['next']}")
+        assert [deed["action"] for deed in page["deeds"]] == ["acknowledge"]
+        assert "next" not in page
+        assert (await shown.get("/audit?who=olga"))["deeds"] == []
+        assert len((await shown.get("/audit?action=reveal&who=local"))["deeds"]) == 1
+
+
+async def test_what_cannot_be_noted_is_not_done() -> None:
+    shown = Shown()
+    async with shown.following():
+        asked = {"alertId": await alerting(shown)}
+        shown.audit.full = True
+        for path, body in (("/alerts/acknowledge", asked), ("/callbacks/c-2/reveal", {})):
+            refused = await shown.web.post(API + path, json=body)
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert "it was not done" in refused.json()["detail"]
+            assert "disk" not in refused.text
+        await shown.commit()
+        assert "acknowledged" not in (await shown.get("/alerts"))["alerts"][0]
+
+
+@pytest.mark.parametrize("path", ["/alerts/acknowledge", "/callbacks/c-9/reveal"])
+async def test_what_cannot_be_done_is_not_noted(path: str) -> None:
+    shown = Shown()
+    async with shown.following():
+        answer = await shown.web.post(API + path, json={"alertId": "c-9/not_released/1"})
+        assert answer.status_code == 404
+        assert shown.audit.noted == []
