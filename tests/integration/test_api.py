@@ -186,7 +186,8 @@ async def test_what_is_wrong_is_refused_and_says_where(tmp_path: Path) -> None:
         problem(await api.web.post(f"{API}/callbacks"), 405)
         acknowledge = f"{API}/alerts/acknowledge"
         problem(await api.web.post(acknowledge, content=b"{}"), 415)
-        problem(await api.web.post(acknowledge, content=b"{", headers=POSTED), 400)
+        for torn in (b"{", b"", b'{"alertId":"\xff"}', b'{"alertId":"\\ud800"}', b"[" * 50_000):
+            problem(await api.web.post(acknowledge, content=torn, headers=POSTED), 400)
         bodies: list[Any] = [{}, [], {"alertId": 1}, {"alertId": ""}, {"alertId": "a", "by": "b"}]
         for wrong in bodies:
             problem(await api.post("/alerts/acknowledge", wrong), 400)
