@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page, Request, expect
@@ -16,7 +16,7 @@ from support.gateway import contact_centre, free_port, to
 ROW = "#callbacks .table-body [role=row]"
 BUSY: dict[str, Any] = {"simulator__callbacks_per_hour": 7200, "simulator__speed": 5}
 STUCK_AT_ONCE: dict[str, Any] = BUSY | {"watch__not_dialled_seconds": 1}
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 async def opened(look: Look, child: Child, where: str = "", **how: Any) -> Page:
