@@ -69,7 +69,7 @@ class Showing:
             *trends_handlers(answers, lambda: (self.charting.trends, self.charting.complete)),
             *session_handlers(answers, place, names),
             *audit_handlers(answers, audit),
-            *schemas_handlers(answers, __version__),
+            *schemas_handlers(answers, __version__, asking=bool(settings.web.tokens)),
             *events_handlers(self.feed),
             *sockets_handlers(self.feed),
         ]
