@@ -16,8 +16,9 @@ from ringback.web.access.access import Access
 from ringback.web.access.login import Logins, login_handlers
 from ringback.web.access.sessions import Sessions
 from ringback.web.app import Reach
-from ringback.web.heads import LOOPBACK_NAMES
+from ringback.web.heads import LOOPBACK_NAMES, is_loopback
 from ringback.web.health import Check, Status
+from ringback.web.proxies import trusting
 from ringback.web.refusals import Refusals
 from ringback.web.tls import Certificate
 
@@ -46,6 +47,7 @@ class Doors:
             proxies=listed(web.proxies),
             encrypted=self._certificate is not None,
         )
+        self._is_proxy = trusting(self.reach.proxies)
         self.audit = AuditTrail(folder / AUDIT, clock)
         """What they do inside."""
         self.refusals: Refusals = Counter()
@@ -55,6 +57,10 @@ class Doors:
     def tls(self) -> ssl.SSLContext | None:
         """What the server speaks TLS with, if it does."""
         return None if self._certificate is None else self._certificate.context
+
+    def trusts(self, address: str) -> bool:
+        """Whether many come from an address, as from a proxy."""
+        return is_loopback(address) or self._is_proxy(address)
 
     def handlers(self) -> list[Any]:
         """Give the handlers of login and logout, where there is a need for them."""

@@ -121,6 +121,8 @@ async def run(settings: Settings, out: TextIO) -> None:
             port=settings.web.port,
             drain=settings.shutdown.close_seconds,
             tls=doors.tls,
+            refusals=doors.refusals,
+            trusted=doors.trusts,
         )
         _greet(settings, web.bind(), aside.path)
         daemon.serve("web", web.run)
