@@ -1,8 +1,9 @@
 """`ringback top` without a terminal and without a daemon: both do what the test says."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -182,15 +183,23 @@ class Scripted(Client):
 async def topping(
     client: Scripted, *, width: int = 100, height: int = 24
 ) -> AsyncIterator[tuple[Top, Pilot[DaemonError]]]:
-    """Run it without a terminal, at a time that stands still, until it shows something."""
-    with pytest.MonkeyPatch.context() as patch:
+    """Run it without a terminal, in Greenwich, at a time that stands still."""
+    with pytest.MonkeyPatch.context() as patch, _greenwich():
         patch.setattr(DaemonClock, "now", lambda _: NOW)
-        patch.setenv("TZ", "UTC")
         top = Top(client)
         async with top.run_test(size=(width, height), notifications=True) as pilot:
-            await until(pilot, lambda: client.followed_from or client.failing)
-            await until(pilot, lambda: top.return_value or "Connecting" not in screen(top))
+            await until(pilot, lambda: client.failing or "Connecting" not in screen(top))
             yield top, pilot
+
+
+@contextmanager
+def _greenwich() -> Iterator[None]:
+    """Have local times be those of Greenwich."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 async def until(pilot: Pilot[DaemonError], seen: Callable[[], object]) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ringback import settings
 from ringback.errors import SettingsError
+from ringback.settings.platform import loopback
 from ringback.terminal.client import Client
 from ringback.terminal.showing import show
 
@@ -33,7 +34,10 @@ def client_for(
     Without a `url` it is the daemon that the settings are of.
     """
     address = _configured(config, environ) if url is None else _checked(url)
-    return Client(address, _token(token_file, environ), trust=_trust(ca_file))
+    token, parts = _token(token_file, environ), urlsplit(address)
+    if token and parts.scheme == "http" and not loopback(parts.hostname or ""):
+        raise SettingsError("--url", "the token would be sent in clear: give an https address")
+    return Client(address, token, trust=_trust(ca_file))
 
 
 def show_callback(client: Client, asked: str, output: TextIO, *, raw: bool) -> None:

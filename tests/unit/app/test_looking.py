@@ -101,6 +101,14 @@ def test_a_token_that_is_none(tmp_path: Path) -> None:
         client(TOKEN_FILE=bad, TOKEN="tok-1")
 
 
+def test_a_token_is_sent_to_other_machines_by_https_alone() -> None:
+    with pytest.raises(SettingsError, match="sent in clear: give an https address"):
+        client("http://ringback.example.org", TOKEN="tok-1")
+    for url in ("http://localhost:8080", "http://[::1]:8080", "https://ringback.example.org"):
+        assert client(url, TOKEN="tok-1").url == url
+    assert client("http://ringback.example.org").url == "http://ringback.example.org"
+
+
 def test_whom_to_trust_is_in_a_file(tmp_path: Path) -> None:
     certificate, _ = self_signed(tmp_path)
     trust = client(ca_file=certificate)._trust

@@ -211,11 +211,23 @@ async def test_nothing_to_show_says_so() -> None:
         assert "nothing is stuck" in screen(top)
 
 
+async def test_a_daemon_that_is_loading_is_waited_for() -> None:
+    client = Scripted(some())
+    client.failing = DaemonError(DaemonFault.NOT_READY, "it is loading", "wait")
+    async with topping(client) as (top, pilot):
+        await until(pilot, lambda: "! Not connected: it is loading; next try" in screen(top))
+        assert "● Connecting  --:--:--" in screen(top)
+        client.come_back()
+        await pilot.press("r")
+        await until(pilot, lambda: "7 open callbacks" in screen(top))
+        assert "● Live" in screen(top)
+
+
 async def test_a_daemon_that_is_not_there_ends_it() -> None:
     client = Scripted()
     client.failing = gone()
     async with topping(client) as (top, pilot):
-        await pilot.pause()
+        await until(pilot, lambda: top.return_value)
     assert isinstance(top.return_value, DaemonError)
 
 
