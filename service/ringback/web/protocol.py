@@ -144,6 +144,7 @@ class HttpProtocol(H11Protocol):
                 (b"content-type", b"application/problem+json"),
                 (b"content-length", b"%d" % len(body)),
                 (b"connection", b"close"),
+                *([(b"retry-after", b"1")] if reason is Refusal.CONNECTIONS else []),
             ]
             phrase = HTTPStatus(status).phrase.encode()
             response = h11.Response(status_code=status, headers=headers, reason=phrase)
