@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from support.access import TOKENS, tokens_file
-from support.certificates import self_signed
+from support.certificates import make_certificate
 from support.daemon import SOON, Child, environment, execute, ringback_command, running
 from support.gateway import NUMBER, Gateway, frame, free_port, gateway, to
 
@@ -89,14 +89,13 @@ async def test_it_finds_the_daemon_by_the_settings_in_use(tmp_path: Path) -> Non
 
 
 async def test_a_daemon_that_asks_for_a_token_over_tls(tmp_path: Path) -> None:
-    certificate, _ = self_signed(tmp_path)
-    (tmp_path / "key.pem").chmod(0o600)
+    certificate, key = make_certificate(tmp_path)
     port = free_port()
     web: dict[str, Any] = {
         "web__port": port,
         "web__tokens": tokens_file(tmp_path),
         "web__tls_certificate": certificate,
-        "web__tls_key": tmp_path / "key.pem",
+        "web__tls_key": key,
     }
     _, token = TOKENS["viewer"]
     (tmp_path / "mine").write_text(f"{token}\n")
