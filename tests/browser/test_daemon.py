@@ -250,6 +250,12 @@ async def test_axe_finds_nothing_in_any_main_state(tmp_path: Path, look: Look) -
         await expect(page.get_by_role("dialog")).to_contain_text("Rests on")
         await violates_nothing(page, "drawer")
         await page.keyboard.press("Escape")
+        ended = (await child.tells("callback.disconnected"))[-1]["subject"]
+        await page.goto(f"{await child.url()}/?open={ended}")
+        await expect(page.get_by_role("dialog")).to_contain_text("Ended:")
+        await page.evaluate(AXE.read_text(encoding="utf-8"))
+        await violates_nothing(page, "drawer of one that has ended")
+        await page.keyboard.press("Escape")
         await page.keyboard.press("?")
         await expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
         await violates_nothing(page, "help")
