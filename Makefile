@@ -63,8 +63,9 @@ blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, 
 		$(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/genesys $(ARGS)
 
 .PHONY: page
-page: $(VENV)/.ringback $(VENV)/.dev ## Leave the dashboard open for an hour of traffic, scaled (under a minute)
-	RINGBACK_PAGE_CHANGES=36000 $(ISOLATED) pytest -o faulthandler_timeout=0 tests/browser/test_load.py $(ARGS)
+page: $(VENV)/.ringback $(VENV)/.dev ## Leave the dashboard open for an hour of traffic, scaled (about 5 minutes)
+	RINGBACK_PAGE_CHANGES=36000 $(ISOLATED) pytest -o faulthandler_timeout=0 -o log_cli=true \
+		tests/browser/test_load.py $(ARGS)
 
 .PHONY: generated
 generated: $(VENV)/.ringback ## Write anew the files that are generated from the code

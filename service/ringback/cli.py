@@ -246,6 +246,22 @@ def show(
 
 
 @ringback.command()
+@_of_a_daemon
+def top(
+    url: str | None, token_file: Path | None, ca_file: Path | None, config: Path | None
+) -> None:
+    """Watch the open callbacks of a running daemon: as they move, in order, filtered.
+
+    What is stuck can be marked as seen. ? lists the keys.
+    """
+    from ringback.app import looking
+
+    if not all(each.isatty() for each in (sys.stdin, sys.stdout, sys.stderr)):
+        raise click.UsageError("it needs a terminal; scripts ask the API, see docs/api.md")
+    looking.watch(looking.client_for(url, token_file, ca_file, config, os.environ))
+
+
+@ringback.command()
 def diagram() -> None:
     """Print the state machine, as Mermaid and as a table."""
     from ringback.core.diagram import document

@@ -1,6 +1,6 @@
 """What the daemon needs from outside, as small Protocols. Adapters fulfil them, one file each."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -13,6 +13,7 @@ __all__ = [
     "Audit",
     "Batch",
     "Clock",
+    "Deed",
     "Entry",
     "Intake",
     "Reading",
@@ -229,12 +230,47 @@ class Source(Protocol):
         """Listen until cancelled, or until the source has ended. Raises `SourceError`."""
 
 
+class Deed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody did, or tried to."""
+
+    number: int
+    """Counts from 1, without holes."""
+    time: str
+    """RFC 3339, in UTC."""
+    who: str
+    """As the file of tokens calls them; empty if nobody knows."""
+    action: str
+    subject: str
+    role: str = ""
+    address: str = ""
+    """Where they asked from."""
+    result: str = ""
+    """What came of it, where that is not plain."""
+
+
 class Audit(Protocol):
     """Remembers what people did."""
 
-    async def note(self, who: str, action: str, subject: str, **facts: str) -> None:
+    async def note(
+        self,
+        who: str,
+        action: str,
+        subject: str,
+        *,
+        role: str = "",
+        address: str = "",
+        result: str = "",
+    ) -> None:
         """Keep one deed for good: `acknowledge`, `reveal`, `login`, … of a subject.
 
         Note it before it is done. Raises `AuditError` if it cannot be kept: then it must not be
         done at all.
+        """
+
+    async def deeds(
+        self, before: int | None, most: int, wish: Callable[[Deed], bool]
+    ) -> list[Deed]:
+        """Give deeds with a lower number that are wished for, the newest first.
+
+        Raises `AuditError`.
         """

@@ -107,6 +107,20 @@ async def test_many_alerts_scroll_in_their_panel_and_leave_the_page_as_it_is(loo
         assert await names.evaluate_all(cut) == 0
 
 
+async def test_warnings_take_their_room_from_the_rest(look: Look) -> None:
+    centre = Centre(90)
+    first, second, *_ = centre.rows
+    async with showing(centre) as address:
+        page = await look.open(f"{address}/")
+        await expect(page.locator(".chart-plot canvas")).to_have_count(4)
+        await centre.blind(A_MINUTE_AGO)
+        await centre.doubt(first)
+        await centre.fire(second)
+        await expect(page.locator(".warning")).to_have_count(2)
+        await expect(page.get_by_test_id("firing")).to_have_text("1")
+        assert await page.evaluate("document.documentElement.scrollHeight") == 768
+
+
 @pytest.mark.parametrize(("wide", "high"), [(1366, 768), (1920, 1080), (3840, 2160), (800, 1000)])
 @pytest.mark.parametrize("where", ["", "?view=wall"])
 async def test_the_page_fits_the_screen(look: Look, wide: int, high: int, where: str) -> None:

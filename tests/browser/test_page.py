@@ -259,6 +259,7 @@ async def test_by_keyboard_alone(look: Look) -> None:
         await page.keyboard.press("?")
         await expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
         await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
         await page.keyboard.press("w")
         await expect(page.get_by_test_id("wall-waiting")).to_be_visible()
         assert "view=wall" in page.url

@@ -1,13 +1,17 @@
 """A daemon that asks who is there, as a process: over every route, as everybody."""
 
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from support.access import TOKENS, bearer, tokens_file
+from support.certificates import make_certificate
 from support.daemon import Child, execute, running
 
 ROLES = ("nobody", *TOKENS)
@@ -98,3 +102,33 @@ async def test_a_page_that_is_gone_to_asks_for_a_login(tmp_path: Path) -> None:
         )
         assert [one.status_code for one in answers] == [303, 401, 401]
         assert answers[0].headers["location"] == "/login?next=%2F%3Fview%3Dwall%26queue%3Da%252Cb"
+
+
+async def test_the_feed_is_followed_over_tls_both_ways(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    files = {"web__tls_certificate": certificate, "web__tls_key": key}
+    settings = asking(
+        web__host="0.0.0.0",  # what it is about
+        web__tokens=tokens_file(tmp_path),
+        **files,
+    )
+    trusted = ssl.create_default_context(cafile=certificate)
+    async with running(tmp_path, **settings) as child:
+        await child.says("board_loaded")
+        said = httpx.URL(await child.url())
+        assert said.scheme == "https"
+        url = f"https://localhost:{said.port}"
+        async with httpx.AsyncClient(base_url=url, verify=trusted, trust_env=False) as web:
+            given = bearer("viewer")
+            async with web.stream("GET", "/api/v1/events?after=0", headers=given) as events:
+                async for line in events.aiter_lines():
+                    if line.startswith("data:"):
+                        break
+            assert events.headers["strict-transport-security"]
+        socket = f"wss://localhost:{said.port}/api/v1/feed?after=0"
+        async with connect(socket, ssl=trusted, additional_headers=given, proxy=None) as feed:
+            assert "specversion" in await feed.recv()
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(socket, ssl=trusted, proxy=None)
+        assert refused.value.response.status_code == 401
+        assert refused.value.response.headers["content-type"] == "application/problem+json"

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -185,7 +186,8 @@ async def test_what_is_wrong_is_refused_and_says_where(tmp_path: Path) -> None:
         problem(await api.web.post(f"{API}/callbacks"), 405)
         acknowledge = f"{API}/alerts/acknowledge"
         problem(await api.web.post(acknowledge, content=b"{}"), 415)
-        problem(await api.web.post(acknowledge, content=b"{", headers=POSTED), 400)
+        for torn in (b"{", b"", b'{"alertId":"\xff"}', b'{"alertId":"\\ud800"}', b"[" * 50_000):
+            problem(await api.web.post(acknowledge, content=torn, headers=POSTED), 400)
         bodies: list[Any] = [{}, [], {"alertId": 1}, {"alertId": ""}, {"alertId": "a", "by": "b"}]
         for wrong in bodies:
             problem(await api.post("/alerts/acknowledge", wrong), 400)
@@ -280,7 +282,7 @@ async def test_the_life_of_a_callback_says_what_each_fact_rests_on(tmp_path: Pat
 
 async def test_numbers_and_names_are_masked_until_somebody_asks_for_them(tmp_path: Path) -> None:
     kept = {"privacy__numbers": "true", "privacy__names": "true"}
-    async with following(tmp_path, **kept) as (peer, child, api):
+    async with following(tmp_path, **kept) as (peer, _, api):
         await peer.send(frame())
         page = await api.until("/callbacks", lambda body: body["total"])
         assert page["callbacks"][0]["contact"] == ["…33", "C. Q."]
@@ -292,8 +294,9 @@ async def test_numbers_and_names_are_masked_until_somebody_asks_for_them(tmp_pat
         revealed = await api.post("/callbacks/c-1/reveal", {})
         assert revealed.json()["contact"] == [NUMBER, NAME]
         assert revealed.headers["cache-control"] == "no-store"
-        (deed,) = [line for line in child.log if line["event"] == "deed"]
+        (deed,) = (await api.get("/audit"))["deeds"]
         assert (deed["who"], deed["action"], deed["subject"]) == ("local", "reveal", "c-1")
+        assert json.loads((tmp_path / "audit.jsonl").read_text()) == deed
 
 
 async def test_sources_say_what_they_do_not_hear(tmp_path: Path) -> None:
@@ -391,4 +394,8 @@ async def test_what_describes_it_says_every_path_and_loads_nothing_from_elsewher
         "/schemas",
     )
     assert {API + path for path in paths} <= described["paths"].keys()
+    feed = described["paths"][f"{API}/events"]["get"]
+    asked = {(one["in"], one["name"]) for one in feed["parameters"]}
+    assert {("header", "Last-Event-ID"), ("query", "after"), ("query", "type")} <= asked
+    assert feed["responses"]["200"]["content"] == {"text/event-stream": {"schema": {}}}
     assert re.findall(r"https?://[^\"]*", answer.text) == []

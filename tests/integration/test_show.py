@@ -7,7 +7,10 @@ import pty
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from support.access import TOKENS, tokens_file
+from support.certificates import make_certificate
 from support.daemon import SOON, Child, environment, execute, ringback_command, running
 from support.gateway import NUMBER, Gateway, frame, free_port, gateway, to
 
@@ -83,6 +86,40 @@ async def test_it_finds_the_daemon_by_the_settings_in_use(tmp_path: Path) -> Non
         await a_callback(peer, child)
         code, out, _ = await execute(tmp_path, "show", "c-11", web__port=port)
         assert (code, out.startswith(b"Waiting for ")) == (0, True)
+
+
+async def test_a_daemon_that_asks_for_a_token_over_tls(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    port = free_port()
+    web: dict[str, Any] = {
+        "web__port": port,
+        "web__tokens": tokens_file(tmp_path),
+        "web__tls_certificate": certificate,
+        "web__tls_key": key,
+    }
+    _, token = TOKENS["viewer"]
+    (tmp_path / "mine").write_text(f"{token}\n")
+    async with gateway() as peer, running(tmp_path, **to(peer.url, **web)) as child:
+        await peer.send(frame("c-11"))
+        await child.tells("waiting")
+        asked = ["show", "c-11", "--ca-file", "certificate.pem"]
+        code, out, err = await execute(tmp_path, *asked, "--token-file", "mine", **web)
+        assert (code, err) == (0, "")
+        assert out.startswith(b"Waiting for ")
+        code, out, _ = await execute(tmp_path, *asked, **web, token=token)
+        assert (code, out.startswith(b"Waiting for ")) == (0, True)
+        code, out, err = await execute(tmp_path, *asked, **web)
+        assert (code, out) == (1, b"")
+        assert err.endswith(
+            "does not know who asks; give a token with --token-file or RINGBACK_TOKEN_FILE\n"
+        )
+        code, out, err = await execute(tmp_path, *asked, **web, token="no-token")
+        assert (code, out) == (1, b"")
+        assert "this token is not one of the daemon's" in err
+        assert "no-token" not in err
+        code, out, err = await execute(tmp_path, "show", "c-11", **web, token=token)
+        assert (code, out) == (1, b"")
+        assert "give the authority that signed its certificate with --ca-file" in err
 
 
 async def test_on_a_terminal_it_is_drawn_in_colour_unless_one_says_not(tmp_path: Path) -> None:

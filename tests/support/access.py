@@ -1,8 +1,13 @@
 """Tokens of made-up people, and daemons that ask for them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-__all__ = ["TOKENS", "bearer", "tokens_file"]
+from ringback.errors import AuditError
+from ringback.ports import Deed
+
+__all__ = ["TOKENS", "Notebook", "bearer", "tokens_file"]
 
 TOKENS = {
     "viewer": ("eve", "viewer-0123456789-0123456789-0123456789"),
@@ -24,3 +29,26 @@ def tokens_file(folder: Path, *more: str) -> Path:
     path.write_text("\n".join([*lines, *more]) + "\n", encoding="utf-8")
     path.chmod(0o600)
     return path
+
+
+class Notebook:
+    """An audit trail in memory, which can be told to fail."""
+
+    def __init__(self) -> None:
+        self.noted: list[Deed] = []
+        self.full = False
+
+    async def note(self, who: str, action: str, subject: str, **facts: Any) -> None:
+        """Keep one deed."""
+        if self.full:
+            raise AuditError("the disk is full")
+        number = len(self.noted) + 1
+        deed = Deed(number=number, time="", who=who, action=action, subject=subject, **facts)
+        self.noted.append(deed)
+
+    async def deeds(
+        self, before: int | None, most: int, wish: Callable[[Deed], bool]
+    ) -> list[Deed]:
+        """Give the newest."""
+        found = [one for one in self.noted if wish(one) and (not before or one.number < before)]
+        return found[::-1][:most]

@@ -1,7 +1,7 @@
 """A made-up contact centre: its rows, alerts and sources, and a journal of what happens to them.
 
 `support.showing` serves it as the API and the feed. It is for what a real daemon cannot be brought
-to at will: ten thousand rows, a blind source, a journal that lost its beginning, a failing API.
+to at will: a blind source, a journal that lost its beginning, a failing API.
 """
 
 import asyncio
@@ -106,12 +106,6 @@ class Centre:
         source.pop("blindSince", None)
         self.sources = [source | ({"blindSince": since} if since else {})]
         await self.wake()
-
-    async def shuffle(self, changes: int) -> None:
-        """Move that many callbacks on at once."""
-        for callback in self.random.choices(list(self.rows), k=changes):
-            state = STATES[(STATES.index(self.rows[callback]["state"]) + 1) % len(STATES)]
-            await self.enter(callback, state)
 
     async def wake(self) -> None:
         """Have every reader look."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 __all__ = ["AXE", "Look", "browsing", "chromium_running"]
 
@@ -17,6 +17,8 @@ AXE = Path(sys.prefix) / "share" / "axe-core" / "axe.min.js"
 
 START_SECONDS = 60.0
 PATIENCE_MS = 20_000
+"""The machine may be busy with other tests."""
+expect.set_options(timeout=PATIENCE_MS)
 FLAGS = (
     "--headless=new",
     "--remote-debugging-port=0",

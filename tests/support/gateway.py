@@ -72,10 +72,12 @@ async def gateway(port: int = 0) -> AsyncIterator[Gateway]:
 
 
 @asynccontextmanager
-async def contact_centre(options: Options = BUSY) -> AsyncIterator[SimulatorServer]:
+async def contact_centre(
+    options: Options = BUSY, outbox: int = 5000
+) -> AsyncIterator[SimulatorServer]:
     """Serve a simulated contact centre in real time."""
     centre = ContactCentre(22, SystemClock().now(), options)
-    async with SimulatorServer(centre, SystemClock()) as server:
+    async with SimulatorServer(centre, SystemClock(), outbox=outbox) as server:
         yield server
 
 

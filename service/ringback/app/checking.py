@@ -14,7 +14,7 @@ from ringback.app.parts import make_rules
 from ringback.errors import SettingsError, StoreError, StoreLocked
 from ringback.ports import Clock
 from ringback.runtime.clock import SystemClock
-from ringback.settings import Settings
+from ringback.settings import Settings, WebSettings
 from ringback.sources.findings import Finding, Level
 from ringback.sources.genesys.assembly import make_client
 from ringback.sources.genesys.check import Check
@@ -23,6 +23,8 @@ from ringback.sources.genesys.regions import find_region
 from ringback.sources.probe import unreachable
 from ringback.sources.socket import display_url
 from ringback.stores.sqlite import inspect
+from ringback.web.access.tokens import read_tokens
+from ringback.web.tls import Certificate
 
 __all__ = ["check", "failed", "show"]
 
@@ -39,7 +41,7 @@ async def check(settings: Settings, clock: Clock | None = None) -> list[Finding]
     ]
     found.append(_rules(settings))
     found += await _source(settings, clock or SystemClock())
-    return [*found, await _store(settings)]
+    return [*found, _access(settings.web), await _store(settings)]
 
 
 def failed(findings: Sequence[Finding]) -> bool:
@@ -126,6 +128,21 @@ def _recording(path: str) -> Finding:
     if os.access(path, os.R_OK) and not Path(path).is_dir():
         return Finding(Level.OK, "source", f"{path} can be read")
     raise SettingsError("source.path", f"{path} is no file that this user can read")
+
+
+def _access(web: WebSettings) -> Finding:
+    about = "access"
+    if not web.tokens:
+        return Finding(Level.OK, about, "nobody is asked for a token: this machine alone is served")
+    try:
+        visitors = len(read_tokens(Path(web.tokens)))
+        if web.tls_certificate:
+            Certificate(Path(web.tls_certificate), Path(web.tls_key))
+    except SettingsError as error:
+        problem, _, remedy = str(error).partition("; ")
+        return Finding(Level.FAIL, about, problem, remedy)
+    how = "over TLS" if web.tls_certificate else "without TLS of its own"
+    return Finding(Level.OK, about, f"{visitors} tokens, {how}")
 
 
 async def _store(settings: Settings) -> Finding:

@@ -7,22 +7,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ringback.ports import Audit, Clock
+from ringback.ports import Clock
 from ringback.settings import Settings
 from ringback.settings.describing import listed
 from ringback.settings.platform import loopback
+from ringback.sinks.audit import AuditTrail
 from ringback.web.access.access import Access
 from ringback.web.access.login import Logins, login_handlers
 from ringback.web.access.sessions import Sessions
 from ringback.web.app import Reach
-from ringback.web.heads import LOOPBACK_NAMES
+from ringback.web.heads import LOOPBACK_NAMES, is_loopback
 from ringback.web.health import Check, Status
+from ringback.web.proxies import trusting
 from ringback.web.refusals import Refusals
 from ringback.web.tls import Certificate
 
 __all__ = ["Doors"]
 
 SESSIONS = "sessions.json"
+AUDIT = "audit.jsonl"
 
 
 class Doors:
@@ -44,6 +47,9 @@ class Doors:
             proxies=listed(web.proxies),
             encrypted=self._certificate is not None,
         )
+        self._is_proxy = trusting(self.reach.proxies)
+        self.audit = AuditTrail(folder / AUDIT, clock)
+        """What they do inside."""
         self.refusals: Refusals = Counter()
         self.logins: Logins = Counter()
 
@@ -52,9 +58,13 @@ class Doors:
         """What the server speaks TLS with, if it does."""
         return None if self._certificate is None else self._certificate.context
 
-    def handlers(self, audit: Audit) -> list[Any]:
+    def trusts(self, address: str) -> bool:
+        """Whether many come from an address, as from a proxy."""
+        return is_loopback(address) or self._is_proxy(address)
+
+    def handlers(self) -> list[Any]:
         """Give the handlers of login and logout, where there is a need for them."""
-        return [] if self.access is None else login_handlers(self.access, audit, self.logins)
+        return [] if self.access is None else login_handlers(self.access, self.audit, self.logins)
 
     def look(self) -> None:
         """See whether files have changed that say who may come in."""
@@ -62,6 +72,10 @@ class Doors:
             self.access.look()
         if self._certificate is not None:
             self._certificate.look()
+
+    def close(self) -> None:
+        """Wait for what is being noted."""
+        self.audit.close()
 
     def checks(self) -> Iterator[Check]:
         """Say what is wrong with them."""
@@ -71,6 +85,8 @@ class Doors:
                 Status.DEGRADED,
                 f"the former tokens count: {self.access.trouble}",
             )
+        if self.audit.trouble is not None:
+            yield Check("audit", Status.DEGRADED, f"nobody can do anything: {self.audit.trouble}")
         if self._certificate is not None and self._certificate.trouble is not None:
             yield Check(
                 "certificate",

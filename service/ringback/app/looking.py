@@ -12,10 +12,11 @@ from rich.console import Console
 
 from ringback import settings
 from ringback.errors import SettingsError
+from ringback.settings.platform import loopback
 from ringback.terminal.client import Client
 from ringback.terminal.showing import show
 
-__all__ = ["client_for", "show_callback"]
+__all__ = ["client_for", "show_callback", "watch"]
 
 TOKEN = "RINGBACK_TOKEN"  # noqa: S105  # a variable's name
 TOKEN_FILE = f"{TOKEN}_FILE"
@@ -33,7 +34,10 @@ def client_for(
     Without a `url` it is the daemon that the settings are of.
     """
     address = _configured(config, environ) if url is None else _checked(url)
-    return Client(address, _token(token_file, environ), trust=_trust(ca_file))
+    token, parts = _token(token_file, environ), urlsplit(address)
+    if token and parts.scheme == "http" and not loopback(parts.hostname or ""):
+        raise SettingsError("--url", "the token would be sent in clear: give an https address")
+    return Client(address, token, trust=_trust(ca_file))
 
 
 def show_callback(client: Client, asked: str, output: TextIO, *, raw: bool) -> None:
@@ -48,13 +52,29 @@ def show_callback(client: Client, asked: str, output: TextIO, *, raw: bool) -> N
     asyncio.run(ask())
 
 
+def watch(client: Client) -> None:
+    """Show all open callbacks as they move, until somebody ends it. Raises `DaemonError`."""
+    from ringback.terminal.top.app import Top  # noqa: PLC0415  # nobody else waits for Textual
+
+    top = Top(client)
+    top.run()
+    if top.return_value is not None:
+        raise top.return_value
+    if top.return_code:
+        raise SystemExit(top.return_code)
+
+
 def _configured(config: Path | None, environ: Mapping[str, str]) -> str:
     web = settings.load(config, environ).web
     if web.port == 0:
         raise SettingsError("web.port", "it is 0, any free one: say with --url which it was")
     # What is bound to every address of this machine is reached through the loopback.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(web.host, web.host)  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{web.port}"
+    if not web.tls_certificate:
+        return f"http://{f'[{host}]' if ':' in host else host}:{web.port}"
+    # A certificate is of a name, if the server has one.
+    name = web.names.partition(",")[0].strip() or host
+    return f"https://{f'[{name}]' if ':' in name else name}:{web.port}"
 
 
 def _checked(url: str) -> str:

@@ -42,6 +42,7 @@ def make_policy(settings: Settings) -> Policy:
     return Policy(
         due_grace=timedelta(seconds=settings.watch.due_grace_seconds),
         not_dialled=timedelta(seconds=settings.watch.not_dialled_seconds),
+        unverified_patience=timedelta(seconds=settings.watch.unverified_seconds),
         keep_ended=timedelta(hours=settings.store.keep_ended_hours),
     )
 

@@ -38,6 +38,7 @@ from ringback.settings import Settings
 from ringback.settings.describing import listed
 from ringback.sources.genesys.source import GenesysSource
 from ringback.vitals.access import measures_of_access
+from ringback.vitals.audit import measures_of_audit
 from ringback.vitals.daemon import Vitals
 from ringback.vitals.genesys import measures_of
 from ringback.vitals.store import measures_of_store
@@ -103,8 +104,9 @@ async def run(settings: Settings, out: TextIO) -> None:
                 settings.shutdown.close_seconds,
             ),
         )
-        showing = Showing(settings, pipeline, store, source)
         doors = Doors(settings, folder, clock)
+        stack.callback(doors.close)
+        showing = Showing(settings, pipeline, store, source, doors.audit)
         delivery = Delivery(
             settings,
             pipeline,
@@ -130,12 +132,14 @@ async def run(settings: Settings, out: TextIO) -> None:
                 access=doors.access,
                 reach=doors.reach,
                 refusals=doors.refusals,
-                handlers=[*pages(), *doors.handlers(showing.audit), *showing.handlers],
+                handlers=[*pages(), *doors.handlers(), *showing.handlers],
             ),
             host=settings.web.host,
             port=settings.web.port,
             drain=settings.shutdown.close_seconds,
             tls=doors.tls,
+            refusals=doors.refusals,
+            trusted=doors.trusts,
         )
         _greet(settings, web.bind(), aside.path)
         daemon.serve("web", web.run)
@@ -155,6 +159,7 @@ def _measures(
         yield from measures_of_store(Path(settings.store.path))
     yield from showing.measures()
     yield from measures_of_access(doors.refusals, doors.logins)
+    yield from measures_of_audit(doors.audit)
     yield from delivery.measures()
 
 

@@ -13,7 +13,7 @@ from ringback import __version__
 from ringback.app.charting import Charting
 from ringback.app.parts import make_policy
 from ringback.app.sources import queue_names
-from ringback.ports import Source, Store
+from ringback.ports import Audit, Source, Store
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.turns import in_turns
 from ringback.settings import Settings
@@ -23,6 +23,7 @@ from ringback.vitals.feed import measures_of_feed
 from ringback.vitals.sources import beat_of, report_of
 from ringback.web.api.alerts import alerts_handlers
 from ringback.web.api.answers import Answers
+from ringback.web.api.audit import audit_handlers
 from ringback.web.api.callbacks import callbacks_handlers
 from ringback.web.api.life import life_handlers
 from ringback.web.api.schemas import schemas_handlers
@@ -47,7 +48,7 @@ class Showing:
     """The board of one daemon, and the handlers that show it."""
 
     def __init__(
-        self, settings: Settings, pipeline: Pipeline, store: Store, source: Source
+        self, settings: Settings, pipeline: Pipeline, store: Store, source: Source, audit: Audit
     ) -> None:
         self.board = Board()
         policy = make_policy(settings)
@@ -63,7 +64,6 @@ class Showing:
         names = self._names = partial(queue_names, source)
         answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, platform_link(settings))
-        self.audit = audit = _Logged()
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
             *life_handlers(
@@ -74,7 +74,8 @@ class Showing:
             *sources_handlers(answers, self._reports, lambda: pipeline.position),
             *trends_handlers(answers, lambda: (self.charting.trends, self.charting.complete)),
             *session_handlers(answers, place, names),
-            *schemas_handlers(answers, __version__),
+            *audit_handlers(answers, audit),
+            *schemas_handlers(answers, __version__, asking=bool(settings.web.tokens)),
             *events_handlers(self.feed),
             *sockets_handlers(self.feed),
         ]
@@ -104,13 +105,6 @@ class Showing:
 
     def _reports(self) -> list[SourceReport]:
         return [self._report(asyncio.get_running_loop().time())]
-
-
-class _Logged:
-    """What people did, in the daemon's log."""
-
-    async def note(self, who: str, action: str, subject: str, **facts: str) -> None:
-        log.info("deed", who=who, action=action, subject=subject, **facts)
 
 
 def platform_link(settings: Settings) -> str | UnsetType:

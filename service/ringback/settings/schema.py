@@ -325,6 +325,15 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
             1, 86_400, "An agent who has accepted and so long later has not dialled is alerted on."
         ),
     ] = 300.0
+    unverified_seconds: Annotated[
+        float,
+        between(
+            1,
+            3600,
+            "A callback that a gap has touched, and nothing has confirmed for so long since, is "
+            "told to be unverified.",
+        ),
+    ] = 60.0
 
 
 class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ async def fetch(client: Client, asked: str) -> bytes:
         if not rows:
             raise DaemonError(
                 error.fault,
-                error.problem,
+                f"no callback has {asked} for an id that is kept, or in one that is open",
                 "`ringback top` lists those that are open; one that has ended needs its whole id",
             ) from None
     beginning = [row for row in rows if row.callback_id.startswith(asked)]

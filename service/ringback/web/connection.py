@@ -6,15 +6,10 @@ ASGI can only end a connection politely, which waits for a peer that takes nothi
 import asyncio
 from typing import Any
 
-import h11
 from litestar.types import Scope
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from ringback.web.problems import problem_body
-from ringback.web.shield import HEADERS
-
-__all__ = ["Connection", "HttpProtocol", "SocketProtocol", "connection_of"]
+__all__ = ["Connection", "SocketProtocol", "connection_of", "keep_connection"]
 
 KEY = "connection"
 
@@ -45,38 +40,18 @@ class Connection:
             self._transport.abort()
 
 
-class HttpProtocol(H11Protocol):
-    """Adds the connection to the scope of each request."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin."""
-        super().connection_made(transport)
-        ready = asyncio.Event()
-        ready.set()
-        self.app_state = self.app_state | {KEY: Connection(transport, ready)}
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, which the application never sees."""
-        body = problem_body(400, msg)
-        headers = [
-            *HEADERS.items(),
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-        ]
-        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
-
-
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """The same for a websocket."""
+    """Adds the connection to the scope of a websocket."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         super().connection_made(transport)
-        self.app_state = self.app_state | {KEY: Connection(self.transport, self.writable)}
+        self.app_state = keep_connection(self.app_state, Connection(self.transport, self.writable))
+
+
+def keep_connection(state: dict[str, Any], connection: Connection) -> dict[str, Any]:
+    """Give a state of requests with the connection that they come on."""
+    return state | {KEY: connection}
 
 
 def connection_of(scope: Scope) -> Connection:

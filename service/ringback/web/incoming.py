@@ -73,9 +73,15 @@ def _allowing_head(send: Send) -> Send:
     async def allowing(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] in (204, 405):
             message["headers"] = [
-                (name, b"HEAD, " + value if name == b"allow" and b"GET" in value else value)
+                (name, _allowed(value) if name == b"allow" else value)
                 for name, value in message["headers"]
             ]
         await send(message)
 
     return allowing
+
+
+def _allowed(methods: bytes) -> bytes:
+    """Add HEAD where there is GET; the router counts websockets among the methods."""
+    given = [each for each in methods.split(b", ") if each != b"websocket"]
+    return b", ".join([b"HEAD", *given] if b"GET" in given else given)

@@ -1,6 +1,6 @@
 """Who asks, where a proxy passes requests on: the proxy says, and nobody else is believed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -11,11 +11,25 @@ from ringback.web.heads import address_of, is_loopback
 from ringback.web.problems import send_problem
 from ringback.web.refusals import Refusal, Refusals
 
-__all__ = ["Proxied"]
+__all__ = ["Proxied", "trusting"]
 
 PROBES = frozenset({"/livez", "/readyz"})
 """Whoever runs the machines asks these directly."""
 PAST = "This server is reached through its proxy alone: see [web] proxies."
+
+
+def trusting(proxies: Sequence[str]) -> Callable[[str], bool]:
+    """Give what tells whether an address is one of theirs."""
+    networks = [ip_network(each) for each in proxies]
+
+    def trusts(address: str) -> bool:
+        try:
+            known = ip_address(address)
+        except ValueError:
+            return False
+        return any(known in network for network in networks)
+
+    return trusts
 
 
 class Proxied:
@@ -27,7 +41,7 @@ class Proxied:
         """`proxies` are addresses and networks; with `only`, who comes past them is refused."""
         self._app = app
         self._believing: Any = ProxyHeadersMiddleware(app, list(proxies))  # type: ignore[arg-type]
-        self._networks = [ip_network(each, strict=False) for each in proxies]
+        self._trusts = trusting(proxies)
         self._refusals = refusals
         self._only = only
 
@@ -42,10 +56,3 @@ class Proxied:
         else:
             self._refusals[Refusal.PROXY] += 1
             await send_problem(scope, send, 403, PAST)
-
-    def _trusts(self, address: str) -> bool:
-        try:
-            known = ip_address(address)
-        except ValueError:
-            return False
-        return any(known in network for network in self._networks)

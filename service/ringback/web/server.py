@@ -5,17 +5,20 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from litestar.types import ASGIApp
 
 from ringback.errors import SettingsError
-from ringback.web.connection import HttpProtocol, SocketProtocol
+from ringback.web.connection import SocketProtocol
+from ringback.web.heads import is_loopback
+from ringback.web.protocol import HttpProtocol
+from ringback.web.refusals import Refusals
 
 __all__ = ["WebServer"]
 
-MOST_CONNECTIONS = 1024
 MOST_HEAD_BYTES = 16 * 1024
 BACKLOG = 128
 HANDSHAKE_SECONDS = 10.0
@@ -39,15 +42,19 @@ class WebServer:
         port: int,
         drain: float,
         tls: ssl.SSLContext | None = None,
+        refusals: Refusals | None = None,
+        trusted: Callable[[str], bool] = is_loopback,
     ) -> None:
-        """Take `port` 0 for any free one. At the end, requests have `drain` seconds to finish."""
+        """Take `port` 0 for any free one. At the end, requests have `drain` seconds to finish.
+
+        `trusted` says which addresses may connect as often as they like.
+        """
         self.host = host
         self.port = port
         self._socket: socket.socket | None = None
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=HttpProtocol,
                 ws=SocketProtocol,
                 ws_max_size=MOST_MESSAGE_BYTES,
                 # For each reader on its own, it would cost more than all else that they do.
@@ -60,12 +67,13 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
                 h11_max_incomplete_event_size=MOST_HEAD_BYTES,
                 timeout_graceful_shutdown=max(1, round(drain)),
                 backlog=BACKLOG,
             ),
             tls,
+            Counter() if refusals is None else refusals,
+            trusted,
         )
 
     def bind(self) -> int:
@@ -110,15 +118,29 @@ class WebServer:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        tls: ssl.SSLContext | None,
+        refusals: Refusals,
+        trusted: Callable[[str], bool],
+    ) -> None:
         super().__init__(config)
         self._tls = tls
+        self._refusals = refusals
+        self._trusted = trusted
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve, with a context of ours and a limit to how long a handshake takes."""
 
         def begin() -> asyncio.Protocol:
-            return HttpProtocol(self.config, self.server_state, self.lifespan.state)
+            return HttpProtocol(
+                self.config,
+                self.server_state,
+                self.lifespan.state,
+                self._refusals,
+                self._trusted,
+            )
 
         loop = asyncio.get_running_loop()
         patience = None if self._tls is None else HANDSHAKE_SECONDS

@@ -17,6 +17,7 @@ __all__ = [
     "Role",
     "Visitor",
     "facts_of",
+    "is_logged_in",
     "is_stranger",
     "roles",
     "visitor_of",
@@ -70,6 +71,11 @@ def facts_of(connection: ASGIConnection[Any, Any, Any, Any]) -> dict[str, str]:
     """Give what the audit trail keeps of who asks, beside the name."""
     address = address_of(connection.scope)
     return {"role": visitor_of(connection).role} | ({"address": address} if address else {})
+
+
+def is_logged_in(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether somebody comes with the cookie of a session."""
+    return bool(connection.scope["state"].get("logged_in"))
 
 
 def is_stranger(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

@@ -95,7 +95,7 @@ def decode_settings(data: bytes) -> QueueSettings:
     """Read a queue object. Raises `FrameError`."""
     try:
         queue = msgspec.convert(pruned(msgspec.json.decode(data)), Queue)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _refused(error) from None
     return queue_settings(queue)
 
@@ -161,7 +161,7 @@ def decode_deed(data: bytes) -> Deed:
         raise _refused(error) from None
 
 
-def _refused(error: msgspec.DecodeError) -> FrameError:
+def _refused(error: msgspec.DecodeError | UnicodeDecodeError) -> FrameError:
     if isinstance(error, msgspec.ValidationError):
         return FrameError(FrameFault.WRONG_TYPE, str(error))
     return FrameError(FrameFault.NOT_JSON, str(error))

@@ -165,7 +165,7 @@ def decode(body: bytes, kind: type[T]) -> T:
         return msgspec.convert(pruned(found) or ({} if isinstance(found, dict) else found), kind)
     except msgspec.ValidationError as error:
         raise FrameError(FrameFault.WRONG_TYPE, str(error)) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FrameError(FrameFault.NOT_JSON, str(error)) from None
     except RecursionError:
         raise FrameError(FrameFault.TOO_DEEP, "nested too deeply") from None
@@ -175,7 +175,7 @@ def entities(body: bytes) -> int:
     """Count what a listing holds, such included as say nothing. Raises `FrameError`."""
     try:
         return len(_listing(body).entities or ())
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FrameError(FrameFault.WRONG_TYPE, str(error)) from None
 
 

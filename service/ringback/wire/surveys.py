@@ -143,7 +143,7 @@ def decode_survey(body: bytes, read_at: datetime, ahead: timedelta = NO_SKEW) ->
             return _detailed(_converted(answer, DetailsAnswer), read_at, ahead)
     except msgspec.ValidationError as error:
         raise FrameError(FrameFault.WRONG_TYPE, f"a bulk answer does not fit: {error}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FrameError(FrameFault.NOT_JSON, str(error)) from None
     except RecursionError:
         raise FrameError(FrameFault.TOO_DEEP, "arrays and objects nest too deeply") from None

@@ -11,11 +11,13 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from ringback.app.checking import check, failed, show
 from ringback.errors import SettingsError
-from ringback.settings import Secret, Settings, SourceSettings, StoreSettings
+from ringback.settings import Secret, Settings, SourceSettings, StoreSettings, WebSettings
 from ringback.settings.schema import GenesysSettings
 from ringback.simulator.genesys.limits import Limits
 from ringback.sources.findings import Finding, Level
 from ringback.stores.sqlite import SqliteStore
+from support.access import tokens_file
+from support.certificates import make_certificate
 from support.genesys import Caller, platform
 from support.runtime import LoopClock
 from support.virtual import run_virtually
@@ -74,9 +76,8 @@ def test_it_is_told_when_the_client_is_not_known_the_clock_wrong_or_nothing_mean
     async def work() -> None:
         async with platform() as caller:
             findings = await check(of_the_platform(caller, secret="wrong"), LoopClock())
-            assert "login: POST /oauth/token: the OAuth client is not known" in findings[
-                -2
-            ].about + (f": {findings[-2].text}")
+            (failure,) = said(findings, Level.FAIL)
+            assert failure.startswith("login: POST /oauth/token: the OAuth client is not known")
             caller.cloud.skew = timedelta(minutes=4)
             findings = await check(of_the_platform(caller, queues="Nothing"), LoopClock())
             failures = said(findings, Level.FAIL)
@@ -178,3 +179,22 @@ def test_the_table_is_readable() -> None:
         "",
         "1 to mend, 1 to look at.",
     ]
+
+
+def looked_at(web: WebSettings) -> Finding:
+    findings = asyncio.run(check(Settings(store=MEMORY, web=web)))
+    (finding,) = [one for one in findings if one.about == "access"]
+    return finding
+
+
+def test_who_may_come_in_is_looked_at(tmp_path: Path) -> None:
+    assert "this machine alone" in looked_at(WebSettings()).text
+    tokens = tokens_file(tmp_path)
+    assert looked_at(WebSettings(tokens=str(tokens))).text == "3 tokens, without TLS of its own"
+    certificate, key = map(str, make_certificate(tmp_path))
+    tls = WebSettings(tokens=str(tokens), tls_certificate=certificate, tls_key=key)
+    assert looked_at(tls).text == "3 tokens, over TLS"
+    tokens.chmod(0o644)
+    finding = looked_at(tls)
+    assert finding.level is Level.FAIL
+    assert f"chmod 600 {tokens}" in finding.text

@@ -31,6 +31,16 @@ def test_it_is_the_daemon_that_the_settings_are_of(host: str, port: str, url: st
     assert client(WEB__HOST=host, WEB__PORT=port).url == url
 
 
+def test_with_a_certificate_it_is_reached_by_the_name_that_this_is_of(tmp_path: Path) -> None:
+    settings = {"WEB__TLS_CERTIFICATE": "c", "WEB__TLS_KEY": "k", "WEB__PORT": "8443"}
+    assert client(**settings).url == "https://127.0.0.1:8443"
+    names = "ringback.example.org, other"
+    assert (
+        client(**settings, WEB__NAMES=names, WEB__TOKENS="t").url
+        == "https://ringback.example.org:8443"
+    )
+
+
 def test_a_file_of_settings_says_where(tmp_path: Path) -> None:
     (tmp_path / "ringback.toml").write_text("[web]\nport = 8099\n")
     assert client(config=tmp_path / "ringback.toml").url == "http://127.0.0.1:8099"
@@ -89,6 +99,14 @@ def test_a_token_that_is_none(tmp_path: Path) -> None:
         client(TOKEN_FILE=tmp_path / "missing")
     with pytest.raises(SettingsError, match="RINGBACK_TOKEN is set too"):
         client(TOKEN_FILE=bad, TOKEN="tok-1")
+
+
+def test_a_token_is_sent_to_other_machines_by_https_alone() -> None:
+    with pytest.raises(SettingsError, match="sent in clear: give an https address"):
+        client("http://ringback.example.org", TOKEN="tok-1")
+    for url in ("http://localhost:8080", "http://[::1]:8080", "https://ringback.example.org"):
+        assert client(url, TOKEN="tok-1").url == url
+    assert client("http://ringback.example.org").url == "http://ringback.example.org"
 
 
 def test_whom_to_trust_is_in_a_file(tmp_path: Path) -> None:

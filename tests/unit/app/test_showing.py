@@ -12,6 +12,7 @@ import pytest
 
 from ringback.app.showing import Showing
 from ringback.core.policy import Policy
+from ringback.ports import Deed
 from ringback.runtime.pipeline import Pipeline
 from ringback.settings import Settings
 from ringback.settings.schema import GenesysSettings, SourceSettings
@@ -20,11 +21,13 @@ from ringback.web.access.access import OpenAccess
 from ringback.web.app import create_app
 from ringback.web.health import Check
 from ringback.web.visitors import Role, Visitor
+from support.access import Notebook
 from support.callbacks import START, at
 from support.gateway import frame
 from support.runtime import Ear, make_pipeline, settled
 
 API = "/api/v1"
+SOON = 10.0
 DUE = {"state": "scheduled", "connectedTime": None, "callbackScheduledTime": "2026-11-22T07:58:00Z"}
 
 
@@ -50,7 +53,8 @@ class Shown:
         self.clock = SetClock()
         self.store = store or MemoryStore(timedelta(days=8))
         self.pipeline: Pipeline = make_pipeline(self.store, self.clock, policy=Policy())
-        self.showing = Showing(settings or Settings(), self.pipeline, self.store, Ear())
+        self.audit = Notebook()
+        self.showing = Showing(settings or Settings(), self.pipeline, self.store, Ear(), self.audit)
         self.access = OpenAccess()
         app: Any = create_app(
             Well(),
@@ -176,17 +180,18 @@ async def test_a_callback_may_be_called_anything(name: str) -> None:
         assert life["callback"]["callbackId"] == name
         assert (await shown.web.post(f"{API}/callbacks/{path}/reveal")).status_code == 200
         (alert,) = (await shown.get("/alerts"))["alerts"]
-        acknowledging = shown.web.post(
-            f"{API}/alerts/acknowledge", json={"alertId": alert["alertId"]}
-        )
-        answer, _ = await asyncio.gather(acknowledging, committed_soon(shown))
+        answer = await posted(shown, "/alerts/acknowledge", {"alertId": alert["alertId"]})
         assert (answer.status_code, answer.json()["alertId"]) == (200, f"{name}/{alert['rule']}/1")
 
 
-async def committed_soon(shown: Shown) -> None:
-    """Commit what a request has decided."""
-    await settled()
-    await shown.commit()
+async def posted(shown: Shown, path: str, body: Any) -> httpx.Response:
+    """Ask for something that is answered once it is committed."""
+    asking = asyncio.create_task(shown.web.post(API + path, json=body))
+    async with asyncio.timeout(SOON):
+        while not asking.done():
+            await shown.commit()
+            await asyncio.sleep(0)
+    return await asking
 
 
 async def test_the_summary_says_how_scheduled_callbacks_are_served() -> None:
@@ -320,3 +325,61 @@ async def test_what_is_shown_is_measured_too_once_it_is_loaded() -> None:
     assert ("alerts_firing", "due_not_released", 1) in measures
     assert ("alerts_told", "due_not_released", "firing", 1) in measures
     assert ("callbacks_seen", 2) in measures
+
+
+def role_and_place(deed: Deed) -> tuple[str, ...]:
+    return deed.who, deed.action, deed.subject, deed.role, deed.address
+
+
+async def alerting(shown: Shown) -> str:
+    """Let an alert fire; give its id."""
+    await shown.send(frame("c-2", **DUE))
+    shown.clock.seconds = 1
+    shown.pipeline.fire()
+    await shown.commit()
+    (alert,) = (await shown.get("/alerts"))["alerts"]
+    return str(alert["alertId"])
+
+
+async def test_what_people_do_is_noted_first() -> None:
+    shown = Shown()
+    async with shown.following():
+        asked = {"alertId": await alerting(shown)}
+        answer = await posted(shown, "/alerts/acknowledge", asked)
+        assert answer.status_code == 200
+        assert (await shown.web.post(f"{API}/callbacks/c-2/reveal")).status_code == 200
+        assert [role_and_place(deed) for deed in shown.audit.noted] == [
+            ("local", "acknowledge", asked["alertId"], "operator", "127.0.0.1"),
+            ("local", "reveal", "c-2", "operator", "127.0.0.1"),
+        ]
+        page = await shown.get("/audit?limit=1")
+        assert [deed["action"] for deed in page["deeds"]] == ["reveal"]
+        page = await shown.get(f"/audit?limit=1&cursor={page['next']}")
+        assert [deed["action"] for deed in page["deeds"]] == ["acknowledge"]
+        assert "next" not in page
+        assert (await shown.get("/audit?who=olga"))["deeds"] == []
+        assert len((await shown.get("/audit?action=reveal&who=local"))["deeds"]) == 1
+
+
+async def test_what_cannot_be_noted_is_not_done() -> None:
+    shown = Shown()
+    async with shown.following():
+        asked = {"alertId": await alerting(shown)}
+        shown.audit.full = True
+        for path, body in (("/alerts/acknowledge", asked), ("/callbacks/c-2/reveal", {})):
+            refused = await shown.web.post(API + path, json=body)
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert "it was not done" in refused.json()["detail"]
+            assert "disk" not in refused.text
+        await shown.commit()
+        assert "acknowledged" not in (await shown.get("/alerts"))["alerts"][0]
+
+
+@pytest.mark.parametrize("path", ["/alerts/acknowledge", "/callbacks/c-9/reveal"])
+async def test_what_cannot_be_done_is_not_noted(path: str) -> None:
+    shown = Shown()
+    async with shown.following():
+        answer = await shown.web.post(API + path, json={"alertId": "c-9/not_released/1"})
+        assert answer.status_code == 404
+        assert shown.audit.noted == []

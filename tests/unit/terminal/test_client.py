@@ -218,5 +218,7 @@ async def test_a_part_of_an_id_is_enough_when_only_one_has_it() -> None:
         assert b"abc1-x" in await fetch(client, "abc1")
         with pytest.raises(DaemonError, match=r"several callbacks have abc .* abc1-x, abc2-y, zz"):
             await fetch(client, "abc")
-        with pytest.raises(DaemonError, match=r"There is none; .* needs its whole id"):
+        with pytest.raises(
+            DaemonError, match=r"no callback has queue-q for an id .*; .* needs its whole id"
+        ):
             await fetch(client, "queue-q")

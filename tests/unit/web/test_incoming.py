@@ -73,6 +73,7 @@ async def test_any_other_request_is_passed_on_as_it_is() -> None:
     [
         (405, b"GET, OPTIONS", b"HEAD, GET, OPTIONS"),
         (204, b"GET, OPTIONS", b"HEAD, GET, OPTIONS"),
+        (405, b"websocket, GET, OPTIONS", b"HEAD, GET, OPTIONS"),
         (405, b"POST, OPTIONS", b"POST, OPTIONS"),
     ],
 )

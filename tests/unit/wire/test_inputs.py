@@ -50,6 +50,7 @@ def test_a_queue_says_how_long_an_agent_is_alerted() -> None:
     ("data", "fault"),
     [
         (b"{", FrameFault.NOT_JSON),
+        (b'{"id":"\xff"}', FrameFault.NOT_JSON),
         (b"null", FrameFault.WRONG_TYPE),
         (b"{}", FrameFault.WRONG_TYPE),
         (b'{"id":5}', FrameFault.WRONG_TYPE),

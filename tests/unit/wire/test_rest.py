@@ -113,6 +113,7 @@ def test_whose_token_it_is() -> None:
         (b"<html>", FrameFault.NOT_JSON),
         (b'{"id":', FrameFault.NOT_JSON),
         (b"\xff", FrameFault.NOT_JSON),
+        (b'{"id":"\xff"}', FrameFault.NOT_JSON),
         (b"null", FrameFault.WRONG_TYPE),
         (b"[]", FrameFault.WRONG_TYPE),
         (b'{"id":5}', FrameFault.WRONG_TYPE),

@@ -277,6 +277,7 @@ def test_another_answer_is_no_survey(body: bytes) -> None:
         (b"<html>", FrameFault.NOT_JSON),
         (b"", FrameFault.NOT_JSON),
         (b"\xff", FrameFault.NOT_JSON),
+        (b'{"results":"\xff"}', FrameFault.NOT_JSON),
         (b'{"results":1}', FrameFault.WRONG_TYPE),
         (b'{"conversations":{"a":1}}', FrameFault.WRONG_TYPE),
         (b'{"conversations":[{"conversationStart":"yesterday"}]}', FrameFault.WRONG_TYPE),

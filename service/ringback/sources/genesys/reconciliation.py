@@ -167,7 +167,7 @@ class Reconciliation:
         intake.read(Reading(answer.body, answer.sent_at, answer.date))
         try:
             return msgspec.json.decode(answer.body, type=_Paged)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return _Paged()  # what is wrong with it, the intake has said
 
     async def _read_forever(self, intake: Intake) -> None:

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 COOKIE = "ringback"
 BEARER = "bearer "
+MOST_NOTED = 100
+NOTED_SECONDS = 3600.0
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -65,7 +67,10 @@ class Access:
         """Read the tokens. Raises `SettingsError`."""
         self.sessions = sessions
         self.clock = clock
-        self.throttle = Throttle(lambda: asyncio.get_running_loop().time())
+        self.throttle = Throttle(_time)
+        """Who has shown too many wrong tokens."""
+        self.strangers = Throttle(_time, MOST_NOTED, NOTED_SECONDS)
+        """How many failed logins are noted."""
         self.trouble: str | None = None
         """Why the file's latest version counts for nothing; the one before does."""
         self._inside: dict[int, tuple[Admission, Any]] = {}
@@ -144,6 +149,10 @@ class Access:
 
     def _begun_with(self, session: Session) -> Token | None:
         return next((one for one in self._tokens if self.sessions.of(session, one.digest)), None)
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _version(path: Path) -> tuple[int, ...]:

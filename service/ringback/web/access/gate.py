@@ -97,6 +97,7 @@ class Gate:
     ) -> None:
         state = scope.setdefault("state", {})
         state["visitor"] = admission.visitor
+        state["logged_in"] = admission.session is not None
         state[ADMISSION] = admission
         with self._access.staying(admission, scope):
             await self._app(scope, receive, send)

@@ -36,6 +36,7 @@ HOME = "/"
 LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
 """A path of ours: what begins with two slashes is another host."""
 MOST_FIELDS = 4
+ANYBODY = ""
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -95,6 +96,14 @@ def login_handlers(access: Access, audit: Audit, logins: Logins) -> list[Any]:
         )
         return _page("logged in", content)
 
+    async def note_refused(address: str) -> None:
+        """Note it, but not so often that others' deeds would have to go for it."""
+        if not access.strangers.wait(ANYBODY):
+            access.strangers.failed(ANYBODY)
+            last = access.strangers.wait(ANYBODY)
+            result = "refused; more are only counted for now" if last else "refused"
+            await audit.note("", "login", "session", address=address, result=result)
+
     @post("/login", opt=roles(None))
     async def login(request: Request[Any, Any, Any]) -> Response[Any]:
         """Begin a session."""
@@ -114,7 +123,7 @@ def login_handlers(access: Access, audit: Audit, logins: Logins) -> list[Any]:
         if token is None:
             access.throttle.failed(address)
             logins[Login.REFUSED] += 1
-            await audit.note("", "login", "session", result="refused", address=address)
+            await note_refused(address)
             return _ask(following, "This token is not known.", status=401)
         visitor = token.visitor
         await audit.note(visitor.name, "login", "session", role=visitor.role, address=address)

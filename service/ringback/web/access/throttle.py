@@ -16,25 +16,29 @@ NETWORK_BITS = 64
 class Throttle:
     """Who has failed too often lately."""
 
-    def __init__(self, time: Callable[[], float]) -> None:
-        """`time` gives seconds that never go back."""
+    def __init__(
+        self, time: Callable[[], float], most: int = MOST_FAILURES, seconds: float = WINDOW_SECONDS
+    ) -> None:
+        """Allow `most` failures in so many seconds; `time` gives seconds that never go back."""
         self._time = time
+        self._most = most
+        self._seconds = seconds
         self._failures: dict[str, tuple[float, int]] = {}
         """When the window of an address began, and how often it has failed since."""
 
     def wait(self, address: str) -> int:
         """Give how many seconds an address has to wait; 0 if it may try."""
         began, count = self._failures.get(_network(address), (0.0, 0))
-        left = began + WINDOW_SECONDS - self._time()
-        return int(left) + 1 if count >= MOST_FAILURES and left > 0 else 0
+        left = began + self._seconds - self._time()
+        return int(left) + 1 if count >= self._most and left > 0 else 0
 
     def failed(self, address: str) -> None:
         """Count a failure."""
         network, now = _network(address), self._time()
         began, count = self._failures.get(network, (now, 0))
-        if now - began >= WINDOW_SECONDS:
+        if now - began >= self._seconds:
             began, count = now, 0
-            del self._failures[network]
+            self._failures.pop(network, None)
         self._failures[network] = (began, count + 1)
         if len(self._failures) > MOST_ADDRESSES:
             del self._failures[next(iter(self._failures))]

@@ -46,6 +46,8 @@ async def read_body(request: Request[Any, Any, Any], shape: type[T]) -> T:
         return msgspec.json.decode(await request.body(), type=shape)
     except msgspec.DecodeError as error:
         raise ClientException(_worded(error)) from None
+    except UnicodeDecodeError:
+        raise ClientException("the body is not UTF-8") from None
 
 
 def _bare(annotation: Any) -> Any:  # noqa: ANN401  # any annotation at all

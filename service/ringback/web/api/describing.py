@@ -4,7 +4,7 @@ A handler is in it when its `opt` holds what `describe` gives. Checks, answers a
 source: the same structs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -19,6 +19,18 @@ __all__ = ["Operation", "Problem", "describe", "document"]
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 REFERENCE = "#/components/schemas/{name}"
+
+REFUSED = (401, 403, 421, 429)
+"""What anybody may be answered who is not known, may not, or comes from elsewhere."""
+WAYS_IN = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "ringback",
+        "description": "Set by the login page; over TLS its name is `__Host-ringback`.",
+    },
+}
 
 Schema = dict[str, Any]
 
@@ -44,6 +56,9 @@ class Operation(NamedTuple):
     media_type: str
     cached: bool
     """Whether it may be answered with 304."""
+    headers: Mapping[str, str]
+    """Headers that are listened to, with what they mean."""
+    may: frozenset[Role]
 
 
 def describe(
@@ -56,14 +71,20 @@ def describe(
     problems: Sequence[int] = (),
     media_type: str = JSON,
     cached: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Give what makes a handler part of the document, for those who may: pass it as its `opt`."""
-    operation = Operation(summary, answer, query, body, problems, media_type, cached)
+    operation = Operation(
+        summary, answer, query, body, problems, media_type, cached, headers or {}, may
+    )
     return roles(may) | {"operation": operation}
 
 
-def document(app: Litestar, version: str) -> dict[str, Any]:
-    """Describe every handler of an application that says what it does."""
+def document(app: Litestar, version: str, *, asking: bool) -> dict[str, Any]:
+    """Describe every handler of an application that says what it does.
+
+    `asking` says whether it asks who is there.
+    """
     found = sorted(_operations(app), key=lambda each: each[:2])
     operations = [operation for *_, operation in found]
     types = [
@@ -89,8 +110,8 @@ def document(app: Litestar, version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": components},
-    }
+        "components": {"schemas": components} | ({"securitySchemes": WAYS_IN} if asking else {}),
+    } | ({"security": [{way: []} for way in WAYS_IN]} if asking else {})
 
 
 def _operations(app: Litestar) -> Iterable[tuple[str, str, str, Operation]]:
@@ -113,6 +134,16 @@ def _described(
         for part in path.split("/")
         if part.startswith("{")
     ]
+    parameters += [
+        {
+            "name": header,
+            "in": "header",
+            "required": False,
+            "description": meaning,
+            "schema": {"type": "string"},
+        }
+        for header, meaning in operation.headers.items()
+    ]
     if operation.query is not None:
         parameters += _query(components[operation.query.__name__])
     answer: Schema = {} if operation.answer is None else known[id(operation.answer)]
@@ -121,12 +152,16 @@ def _described(
     }
     if operation.cached:
         answers["304"] = {"description": "It is what `If-None-Match` says."}
-    for status in sorted({*operation.problems, 500}):
+    for status in sorted({*operation.problems, *REFUSED, 500}):
         answers[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {PROBLEM: {"schema": known[id(Problem)]}},
         }
-    found: dict[str, Any] = {"operationId": name, "summary": operation.summary}
+    found: dict[str, Any] = {
+        "operationId": name,
+        "summary": operation.summary,
+        "description": f"For the role {' or '.join(sorted(operation.may))}.",
+    }
     if parameters:
         found["parameters"] = parameters
     if operation.body is not None:

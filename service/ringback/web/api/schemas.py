@@ -22,8 +22,8 @@ class Schemas(Answer, kw_only=True):
     schemas: dict[str, dict[str, Any]]
 
 
-def schemas_handlers(answers: Answers, version: str) -> list[Any]:
-    """Make the handlers."""
+def schemas_handlers(answers: Answers, version: str, *, asking: bool) -> list[Any]:
+    """Make the handlers; `asking` says whether it is asked who is there."""
     known = schemas()
     described: list[bytes] = []
 
@@ -62,7 +62,7 @@ def schemas_handlers(answers: Answers, version: str) -> list[Any]:
     async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
         if not described:
-            described.append(msgspec.json.encode(document(request.app, version)))
+            described.append(msgspec.json.encode(document(request.app, version, asking=asking)))
         return answers.constant(request, described[0], "application/json")
 
     return [all_schemas, one_schema, openapi]

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_query
 from ringback.web.api.describing import describe
-from ringback.web.visitors import LOOKING, Role, visitor_of
+from ringback.web.visitors import LOOKING, Role, is_logged_in, visitor_of
 
 __all__ = ["Place", "Session", "session_handlers"]
 
@@ -36,6 +36,8 @@ class Session(Answer, kw_only=True):
 
     name: str
     role: Role
+    logged_in: bool
+    """Whether this is a browser's session, which can be ended at `/logout`."""
     masked: bool
     """Whether numbers and names are masked in the feed too."""
     version: str
@@ -67,6 +69,7 @@ def session_handlers(
             **answers.begin(),
             name=visitor.name,
             role=visitor.role,
+            logged_in=is_logged_in(request),
             masked=visitor.role is not Role.OPERATOR,
             version=place.version,
             org=place.org,

@@ -17,7 +17,7 @@ class StateCount(msgspec.Struct, rename="camel", omit_defaults=True):
     """How many are in one state."""
 
     count: int
-    oldest: Time | UnsetType = UNSET
+    oldest: Time
     """Since when the one is in it that is in it longest."""
 
 
@@ -27,8 +27,8 @@ class QueueCount(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     queue_id: str
     name: str | UnsetType = UNSET
     states: dict[State, int]
-    waiting_oldest: Time | UnsetType = UNSET
-    """Since when the one waits that waits longest."""
+    oldest: dict[State, Time]
+    """Since when the one is in each state that is in it longest."""
     alerts: int
 
 
@@ -57,8 +57,7 @@ def count(rows: Iterable[Row], names: Mapping[str, str], now: str) -> Counts:
         if in_state is None:
             in_state = states[state] = StateCount(0, since)
         in_state.count += 1
-        if in_state.oldest is UNSET or since < in_state.oldest:
-            in_state.oldest = since
+        in_state.oldest = min(in_state.oldest, since)
         if state is State.SCHEDULED and row.scheduled_time and row.scheduled_time <= now:
             overdue.append(row.scheduled_time)
         if not row.queue_id:
@@ -69,13 +68,11 @@ def count(rows: Iterable[Row], names: Mapping[str, str], now: str) -> Counts:
                 queue_id=row.queue_id,
                 name=names.get(row.queue_id, UNSET),
                 states=Counter(),
+                oldest={},
                 alerts=0,
             )
         queue.states[state] += 1
         queue.alerts += len(row.alerts)
-        if state is State.WAITING and (
-            queue.waiting_oldest is UNSET or since < queue.waiting_oldest
-        ):
-            queue.waiting_oldest = since
+        queue.oldest[state] = min(queue.oldest.get(state, since), since)
     ordered = sorted(queues.values(), key=lambda one: (one.name or "", one.queue_id))
     return Counts(total, states, ordered, unverified, sorted(overdue))

@@ -16,7 +16,7 @@ __all__ = ["PAGE_POLICY", "Asset", "load_assets", "pages"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """Scripts and styles are files of ours; nothing is written into the page as markup."""
@@ -78,6 +78,8 @@ def _answer(request: Request[Any, Any, Any], asset: Asset) -> Response[bytes]:
     headers = {"etag": asset.etag, "cache-control": "no-cache"}
     if asset.kind.startswith("text/html"):
         headers["content-security-policy"] = PAGE_POLICY
+        # With no-referrer its form for logging out would not say where it comes from.
+        headers["referrer-policy"] = "same-origin"
     known = request.headers.get("if-none-match", "")
     if asset.etag in (each.strip().removeprefix("W/") for each in known.split(",")):
         return Response(b"", status_code=304, headers=headers)

@@ -7,13 +7,14 @@ import msgspec
 from litestar import Request, get
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from ringback.web.api.describing import describe
 from ringback.web.connection import connection_of
 from ringback.web.feed.feed import Feed
 from ringback.web.feed.following import Ending, follow
 from ringback.web.feed.portions import as_events
 from ringback.web.feed.reader import Reader, Turn
-from ringback.web.feed.wishes import start_of
-from ringback.web.visitors import LOOKING, Role, roles, visitor_of
+from ringback.web.feed.wishes import FeedQuery, start_of
+from ringback.web.visitors import LOOKING, Role, visitor_of
 
 __all__ = ["events_handlers"]
 
@@ -29,7 +30,17 @@ HEADERS = [
 def events_handlers(feed: Feed) -> list[Any]:
     """Make the handler."""
 
-    @get("/api/v1/events", opt=roles(LOOKING))
+    @get(
+        "/api/v1/events",
+        opt=describe(
+            "The journal as it grows: CloudEvents as Server-Sent Events",
+            may=LOOKING,
+            query=FeedQuery,
+            problems=(400, 503),
+            media_type="text/event-stream",
+            headers={"Last-Event-ID": "The position of the last entry that is known."},
+        ),
+    )
     async def events(request: Request[Any, Any, Any]) -> ASGIApp:
         """Follow the journal, from after a position."""
         wish, after = start_of(request)

@@ -135,17 +135,21 @@ class Feed:
     async def _pulse_forever(self) -> None:
         loop = asyncio.get_running_loop()
         beats, beat_at = 0, loop.time() + BEAT_SECONDS
+        turn_at = loop.time()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(beat_at):
                     await self.journal.beyond(min(group.told for group in self._groups))
             if loop.time() >= beat_at:
                 beats, beat_at = beats + 1, loop.time() + BEAT_SECONDS
+            turn_at = max(turn_at, loop.time())
             for group in self._groups:
                 if group.told < self.journal.position or group.beats < beats:
                     self._look()
                     group.wake(self.position, beats)
-                await asyncio.sleep(PACE_SECONDS / GROUPS)
+                # By the clock: what the writing takes makes no round longer.
+                turn_at += PACE_SECONDS / GROUPS
+                await asyncio.sleep(turn_at - loop.time())
 
     def _look(self) -> None:
         """See how far the journal is; what was made before is not all of it any more."""

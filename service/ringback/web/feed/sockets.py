@@ -36,7 +36,7 @@ def sockets_handlers(feed: Feed) -> list[Any]:
         except HTTPException as error:
             await _refuse(socket, error)
 
-    @get("/api/v1/feed")
+    @get("/api/v1/feed", opt=roles(LOOKING))
     async def plain() -> None:
         """Say what this address is for."""
         raise HTTPException(

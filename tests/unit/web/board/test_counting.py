@@ -47,10 +47,16 @@ def test_states_and_queues_are_counted_with_the_oldest_of_each() -> None:
         QueueCount(
             queue_id="q-1",
             states={State.WAITING: 2, State.HELD: 1},
-            waiting_oldest=rfc3339(at(10)),
+            oldest={State.WAITING: rfc3339(at(10)), State.HELD: rfc3339(at(5))},
             alerts=2,
         ),
-        QueueCount(queue_id="q-2", name="Billing", states={State.HELD: 1}, alerts=0),
+        QueueCount(
+            queue_id="q-2",
+            name="Billing",
+            states={State.HELD: 1},
+            oldest={State.HELD: rfc3339(at(7))},
+            alerts=0,
+        ),
     ]
 
 

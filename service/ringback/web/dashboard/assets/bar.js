@@ -36,6 +36,14 @@ export function Bar({ link, store, query, onHelp }) {
       <${Icon} name="wall" />
     </button>
     <${ThemeSwitch} />
+    ${
+      link.session.loggedIn &&
+      html`<form method="post" action="/logout">
+        <button class="icon-button" aria-label="Log out" title=${`Log out (${link.session.name})`}>
+          <${Icon} name="exit" />
+        </button>
+      </form>`
+    }
     <button class="icon-button" aria-label="Keyboard help" title="Keyboard (?)" onClick=${onHelp}>
       <${Icon} name="help" />
     </button>

@@ -5,7 +5,8 @@ import { Age, Countdown, Ticking } from "./ticking.js";
 import { clock } from "./clock.js";
 import { atMinute, briefRule, duration, short, stateLabel } from "./words.js";
 
-const nothing = html`<span class="nothing" aria-label="none">–</span>`;
+// A new one for each: an element that is used again keeps the page that it was in before.
+const nothing = () => html`<span class="nothing" aria-label="none">–</span>`;
 
 function drawState({ row, alerts }) {
   return html`<span class="state" data-state=${row.state}>
@@ -32,24 +33,24 @@ function drawState({ row, alerts }) {
 
 const drawSince = ({ row }) => html`<${Age} since=${row.since} />`;
 
-const drawQueue = ({ row, queueName }) => (row.queueId ? queueName(row.queueId) : nothing);
+const drawQueue = ({ row, queueName }) => (row.queueId ? queueName(row.queueId) : nothing());
 
 const drawAgent = ({ row }) =>
-  row.userId ? html`<span class="id" title=${row.userId}>${short(row.userId)}</span>` : nothing;
+  row.userId ? html`<span class="id" title=${row.userId}>${short(row.userId)}</span>` : nothing();
 
 function drawScheduled({ row }) {
-  if (!row.scheduledTime) return nothing;
+  if (!row.scheduledTime) return nothing();
   const at = atMinute(row.scheduledTime, clock.now());
   if (row.state !== "scheduled") return html`<span class="soft">${at}</span>`;
   return html`${at} <${Countdown} class="soft" until=${row.scheduledTime} late="late" />`;
 }
 
 function drawAutoDial({ row }) {
-  if (!row.autoDialAt) return nothing;
+  if (!row.autoDialAt) return nothing();
   return html`<${Countdown} class="countdown" until=${row.autoDialAt} />`;
 }
 
-const drawOffers = ({ row }) => (row.offers ? String(row.offers) : nothing);
+const drawOffers = ({ row }) => (row.offers ? String(row.offers) : nothing());
 
 function drawWaited({ row }) {
   if (row.state === "waiting") {
@@ -57,12 +58,12 @@ function drawWaited({ row }) {
     const text = (now) => duration(Math.max(row.waitSeconds * 1000, now - Date.parse(row.since)));
     return html`<${Ticking} text=${text} />`;
   }
-  return row.waitSeconds ? duration(row.waitSeconds * 1000) : nothing;
+  return row.waitSeconds ? duration(row.waitSeconds * 1000) : nothing();
 }
 
 function drawHeld({ row }) {
   if (row.state === "held") return html`<${Age} since=${row.since} />`;
-  return row.holdSeconds ? duration(row.holdSeconds * 1000) : nothing;
+  return row.holdSeconds ? duration(row.holdSeconds * 1000) : nothing();
 }
 
 const drawId = ({ row }) =>

@@ -12,7 +12,12 @@ export {
   useState,
 } from "./vendor/hooks.js";
 
-export const html = htm.bind(h);
+// htm would keep parts that never change, to use them again. Each of them knows where it was last, and
+// so a whole former page would be kept for each: 3 says that nothing is to be kept.
+export const html = htm.bind(function (...element) {
+  this[0] = 3;
+  return h(...element);
+});
 
 // A component that is rendered anew only when one of its properties is another value.
 export function steady(render) {

@@ -4,6 +4,8 @@ const FIELDS = "input, select, textarea";
 export function listenToKeys(act) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    // An open dialog has the keys to itself, the one that closes it above all.
+    if (document.querySelector("dialog:modal")) return;
     const field = event.target.closest?.(FIELDS);
     if (field) {
       if (event.key === "Escape") field.blur();

@@ -102,9 +102,10 @@ const Head = steady(
   ({ sort, onSort }) => html`<div class="table-head" role="rowgroup">
     <div class="row" role="row" aria-rowindex="1">
       ${COLUMNS.map(
-        (column) => html`<div
+        (column, index) => html`<div
           key=${column.key}
           role="columnheader"
+          aria-colindex=${index + 1}
           class="cell"
           data-column=${column.key}
           data-number=${column.number}
@@ -146,9 +147,10 @@ class Row extends Component {
       onClick=${() => onOpen(row.callbackId)}
     >
       ${COLUMNS.map(
-        (column) => html`<div
+        (column, index) => html`<div
           key=${column.key}
           role="gridcell"
+          aria-colindex=${index + 1}
           class="cell"
           data-column=${column.key}
           data-number=${column.number}

@@ -1,13 +1,18 @@
 // Dark or light: as the system has it, until somebody chooses.
 const KEY = "ringback-theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
+// Not asked at each rendering: whoever asks before a change is told of may never be told.
+let system = dark.matches;
 const listeners = new Set();
 
-export const theme = () => kept() ?? (dark.matches ? "dark" : "light");
+export const theme = () => kept() ?? (system ? "dark" : "light");
 
 export function startTheme() {
   show();
-  dark.addEventListener("change", show);
+  dark.addEventListener("change", (change) => {
+    system = change.matches;
+    show();
+  });
 }
 
 export function switchTheme() {

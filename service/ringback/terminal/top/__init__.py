@@ -1,0 +1,1 @@
+"""`ringback top`: the open callbacks of a daemon as they move, in a terminal."""
