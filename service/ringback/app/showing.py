@@ -97,8 +97,9 @@ class Showing:
     def measures(self) -> Iterator[Measure]:
         """Give what is shown, in numbers, and to how many."""
         yield from measures_of_feed(self.feed)
-        yield from measures_of_board(self.board)
-        yield from measures_of_tally(self.tally)
+        rules = [rule.name for rule in self._pipeline.tracker.rules.rules]
+        yield from measures_of_board(self.board, rules)
+        yield from measures_of_tally(self.tally, rules)
         if self.charting.begun:
             waiting, now = self.charting.trends.waiting, self._pipeline.clock.now()
             yield from measures_of_queues(self.board, waiting, self._names(), now)

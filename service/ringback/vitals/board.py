@@ -2,14 +2,13 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from msgspec import UNSET
 
 from ringback.core.derivation import OUTCOMES
-from ringback.core.watch.kinds import KINDS
 from ringback.vitals.measuring import counter, counters, gauge
 from ringback.web.board.board import Board
 from ringback.web.board.tally import WAITS, Tally
@@ -22,7 +21,7 @@ MOST_QUEUES = 100
 OTHERS = "(others)"
 """Stands for all other queues in which somebody waits, so that none is left out."""
 UNKNOWN = "(unknown)"
-RULE_NAMES = tuple(KINDS)
+PROOFS = ("confirmed", "unconfirmed")
 TOLD = ("firing", "acknowledged", "resolved")
 
 
@@ -35,8 +34,11 @@ class _Waiting(NamedTuple):
     queue: str
 
 
-def measures_of_board(board: Board) -> Iterator[Measure]:
-    """Give what is firing. Nothing while not all is loaded: it would be taken for few."""
+def measures_of_board(board: Board, rules: Sequence[str]) -> Iterator[Measure]:
+    """Give what is firing, with 0 for the other rules that are in force.
+
+    Nothing while not all is loaded: it would be taken for few.
+    """
     if not board.loaded:
         return
     firing: Counter[str] = Counter()
@@ -44,7 +46,7 @@ def measures_of_board(board: Board) -> Iterator[Measure]:
     for alarm in board.alarms.values():
         firing[alarm.alert.rule] += 1
         seen[alarm.alert.rule] += alarm.acknowledged is not None
-    for rule in dict.fromkeys((*RULE_NAMES, *firing)):
+    for rule in dict.fromkeys((*rules, *firing)):
         yield gauge("alerts_firing", "Alerts that are firing, by rule.", firing[rule], rule=rule)
         yield gauge(
             "alerts_acknowledged",
@@ -82,8 +84,11 @@ def measures_of_queues(
         )
 
 
-def measures_of_tally(tally: Tally) -> Iterator[Measure]:
-    """Give every number there is of what has happened since the process began."""
+def measures_of_tally(tally: Tally, rules: Sequence[str]) -> Iterator[Measure]:
+    """Give every number there is of what has happened since the process began.
+
+    `rules` are those in force.
+    """
     yield counter("callbacks_seen", "Callbacks seen for the first time.", tally.seen)
     yield counter("offers", "Times that a callback was offered to an agent.", tally.offers)
     yield counter("callbacks_released", "Scheduled callbacks that were released.", tally.released)
@@ -97,7 +102,7 @@ def measures_of_tally(tally: Tally) -> Iterator[Measure]:
     yield from counters(
         "callbacks_ended", "Callbacks that have ended.", "outcome", OUTCOMES, tally.ended
     )
-    for rule in dict.fromkeys((*RULE_NAMES, *(name for name, _ in tally.alerts))):
+    for rule in dict.fromkeys((*rules, *(name for name, _ in tally.alerts))):
         for told in TOLD:
             yield counter(
                 "alerts_told",
@@ -106,6 +111,13 @@ def measures_of_tally(tally: Tally) -> Iterator[Measure]:
                 rule=rule,
                 told=told,
             )
+    yield from counters(
+        "alerts_by_proof",
+        "Alerts that have begun, by whether a read had confirmed them.",
+        "proof",
+        PROOFS,
+        tally.proofs,
+    )
     yield Measure(
         "ringback_wait_seconds",
         "How long callbacks had waited when an agent took them.",

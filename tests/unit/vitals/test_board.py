@@ -17,6 +17,7 @@ from ringback.web.metrics import Measure
 from support.callbacks import at
 
 NOW = at(10_000)
+RULES = ("due_not_released", "auto_dial_missed")
 WORDING = Wording("due_not_released", "warning", "It is late.", UNSET, UNSET)
 
 
@@ -92,9 +93,9 @@ def test_alerts_are_counted_once_all_is_loaded() -> None:
     board.alarms["c/mine/1"] = Alarm(
         "c", RowAlert("c/mine/1", "mine", rfc3339(NOW)), WORDING, Acknowledged("eve", rfc3339(NOW))
     )
-    assert list(measures_of_board(board)) == []
+    assert list(measures_of_board(board, RULES)) == []
     board.complete(0)
-    firing = values(measures_of_board(board), "alerts_firing", "rule")
+    firing = values(measures_of_board(board, RULES), "alerts_firing", "rule")
     assert (firing["due_not_released"], firing["auto_dial_missed"], firing["mine"]) == (3, 0, 1)
-    seen = values(measures_of_board(board), "alerts_acknowledged", "rule")
+    seen = values(measures_of_board(board, RULES), "alerts_acknowledged", "rule")
     assert (seen["due_not_released"], seen["mine"]) == (0, 1)

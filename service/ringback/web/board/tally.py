@@ -40,6 +40,8 @@ class Tally:
         """By outcome."""
         self.alerts: Counter[tuple[str, str]] = Counter()
         """By rule, and what was told: `firing`, `acknowledged`, `resolved`."""
+        self.proofs: Counter[str] = Counter()
+        """Alerts that have begun: `confirmed` by a read, or `unconfirmed`."""
         self.waits = [0] * (len(WAITS) + 1)
         """How many had waited how long when an agent took them, by class."""
         self.waited_seconds = 0.0
@@ -55,7 +57,14 @@ class Tally:
             if isinstance(data, CallbackData):
                 self._callback(event, data)
             elif isinstance(data, AlertData):
-                self.alerts[data.rule, event.type.split(".")[2]] += 1
+                self._alert(event, data)
+
+    def _alert(self, event: Event, data: AlertData) -> None:
+        told = event.type.split(".")[2]
+        self.alerts[data.rule, told] += 1
+        if told == "firing":
+            confirmed = data.proof is not UNSET and data.proof.confirmed
+            self.proofs["confirmed" if confirmed else "unconfirmed"] += 1
 
     def _callback(self, event: Event, data: CallbackData) -> None:
         happened = happening(event, data, self._grace)

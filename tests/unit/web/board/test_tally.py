@@ -94,3 +94,4 @@ def test_a_whole_life_with_its_alert_as_the_core_tells_it() -> None:
     assert set(found.ended) <= set(OUTCOMES)
     assert found.alerts["due_not_released", "firing"] == 1
     assert found.alerts["due_not_released", "resolved"] == 1
+    assert found.proofs == {"unconfirmed": 1}
