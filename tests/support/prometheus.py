@@ -137,7 +137,7 @@ async def _running(program: str, flags: Mapping[str, str | Path]) -> AsyncIterat
             yield server
     finally:
         if process.returncode is None:
-            process.terminate()
+            process.kill()  # what it keeps is thrown away
         await process.wait()
         if reading is not None:
             await reading
