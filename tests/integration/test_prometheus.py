@@ -31,6 +31,8 @@ class Watched(NamedTuple):
     alertmanager: Server
     simulated: Child
     genesys: Child
+    cloud: GenesysCloud
+    """What that one follows."""
 
 
 @asynccontextmanager
@@ -62,7 +64,7 @@ async def watched(folder: Path, *, down_for: str = "1m") -> AsyncIterator[Watche
         targets = [(await one.url()).removeprefix("http://") for one in (simulated, genesys)]
         configuration = _quick(folder, alertmanager.address, targets, down_for)
         async with prometheus_running(folder, configuration) as prometheus:
-            yield Watched(prometheus, alertmanager, simulated, genesys)
+            yield Watched(prometheus, alertmanager, simulated, genesys, cloud)
 
 
 def _quick(folder: Path, alertmanager: str, targets: Sequence[str], down_for: str) -> Path:
@@ -140,9 +142,16 @@ async def test_it_is_scraped_and_everything_that_we_ship_is_asked_of_the_scrape(
         assert firing == {"RingbackWatchdog"}
 
 
-async def test_a_daemon_that_dies_is_told_on(tmp_path: Path) -> None:
+async def test_a_daemon_that_hears_nothing_and_one_that_dies_are_told_on(tmp_path: Path) -> None:
     async with watched(tmp_path, down_for="1s") as found:
         await found.prometheus.until('sum(up{job="ringback"} == 1) == 2')
+        blind = 'ALERTS{alertname="RingbackSourceBlind"}'
+        await found.prometheus.until('ringback_channels{state="hears"} > 0')
+        assert await found.prometheus.query(blind) == []
+        found.cloud.faults.go_down(600)
+        found.cloud.faults.cut()
+        (series,) = await found.prometheus.until(blind)
+        assert series["metric"]["alertstate"] == "pending"  # for two minutes
         found.genesys.process.kill()
         await found.prometheus.until('ALERTS{alertname="RingbackDown", alertstate="firing"}')
         (alert,) = await found.alertmanager.alerts("RingbackDown")
