@@ -15,6 +15,9 @@
     ├── AlertError         what is asked of an alert cannot be done
     │   ├── AlertUnknown   there never was one, or it is not kept any more
     │   └── AlertOver      it is not firing any more
+    ├── SilenceError       what is asked of a silence cannot be done
+    │   ├── SilenceRefused it would mean nothing, or too much
+    │   └── SilenceUnknown there is none of that name any more
     ├── AuditError         what somebody is about to do cannot be noted, so it must not be done
     ├── DeliveryError      a receiver did not take a message
     ├── SinkError          a sink cannot tell and trying again will not help
@@ -43,6 +46,9 @@ __all__ = [
     "RecordingError",
     "RingbackError",
     "SettingsError",
+    "SilenceError",
+    "SilenceRefused",
+    "SilenceUnknown",
     "SinkError",
     "SourceError",
     "StoreDamaged",
@@ -230,6 +236,21 @@ class AlertOver(AlertError):
 
     def __init__(self, alert_id: str) -> None:
         super().__init__(f"alert {alert_id} is over; there is nothing left to do about it")
+
+
+class SilenceError(RingbackError):
+    """What is asked of a silence cannot be done."""
+
+
+class SilenceRefused(SilenceError):
+    """It would mean nothing, or too much. `problem` says what to give instead."""
+
+
+class SilenceUnknown(SilenceError):
+    """There is no such silence, or it has ended."""
+
+    def __init__(self, silence_id: str) -> None:
+        super().__init__(f"there is no silence {silence_id}; list those that are in force")
 
 
 class AuditError(RingbackError):

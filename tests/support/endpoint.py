@@ -1,5 +1,6 @@
 """A web service that messages are posted to: answers as it is told to, and remembers."""
 
+import asyncio
 import json
 from typing import Any, NamedTuple, Self
 
@@ -26,10 +27,14 @@ class Endpoint:
     An answer is a status, one with headers and body, or `hang up` for none at all.
     """
 
-    def __init__(self, *answers: Any, status: int = 200, body: bytes = b"ok") -> None:
+    def __init__(
+        self, *answers: Any, status: int = 200, body: bytes = b"ok", delay: float = 0.0
+    ) -> None:
         self.answers = list(answers)
         self.status = status
         self.body = body
+        self.delay = delay
+        """Seconds until it answers."""
         self.posted: list[Posted] = []
         self.url = ""
         self._runner: web.ServerRunner | None = None
@@ -49,6 +54,8 @@ class Endpoint:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.posted.append(Posted(request.path_qs, headers, await request.read()))
+        if self.delay:
+            await asyncio.sleep(self.delay)
         answer = self.answers.pop(0) if self.answers else (self.status, {}, self.body)
         if answer == "hang up":
             assert request.transport is not None

@@ -2,11 +2,11 @@
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TextIO
+from typing import Any, TextIO
 
 from msgspec import UNSET
 
@@ -14,8 +14,9 @@ from ringback.app.showing import platform_link
 from ringback.app.sources import queue_names
 from ringback.core.events import AlertData
 from ringback.core.watch.notices import Limits, Notices, known
-from ringback.errors import SettingsError
-from ringback.ports import Clock, Receiver, Source, Store
+from ringback.core.watch.silences import Matcher, Silence, Subject
+from ringback.errors import AlertError, SettingsError
+from ringback.ports import Audit, Clock, Receiver, Source, Store
 from ringback.runtime.daemon import Daemon
 from ringback.runtime.outbox import Outbox, Patience
 from ringback.runtime.pipeline import Pipeline
@@ -35,7 +36,14 @@ from ringback.sinks.receivers.teams import Teams
 from ringback.sinks.receivers.webhook import Webhook, secrets_of
 from ringback.sinks.receivers.wording import Places, Wording, severity_of
 from ringback.sources.genesys.patterns import wild
-from ringback.vitals.receivers import checks_of_receivers, measures_of_receivers
+from ringback.vitals.receivers import (
+    checks_of_receivers,
+    measures_of_receivers,
+    report_of_receiver,
+)
+from ringback.web.api.answers import Answers
+from ringback.web.api.receivers import ReceiverReport, receivers_handlers
+from ringback.web.api.silences import silences_handlers
 from ringback.web.health import Check
 from ringback.web.metrics import Measure
 
@@ -68,7 +76,10 @@ class Delivery:
             None if link is UNSET else link,
         )
         names = partial(queue_names, source)
-        self._clock = pipeline.clock
+        self.tracker = pipeline.tracker
+        """Whose silences count."""
+        self._pipeline = pipeline
+        self._kinds = {name: one.kind for name, one in settings.receivers.items()}
         wording = Wording(places)
         chance = random.Random()  # noqa: S311  # spreads retries, guards nothing
         self.outboxes = [
@@ -79,13 +90,14 @@ class Delivery:
                     name,
                     _limits(receiver),
                     _wanted(receiver, names),
+                    self._silenced,
                     queue_names=names,
                 ),
                 store=store,
                 pipeline=pipeline,
                 patience=Patience(give_up=receiver.give_up_seconds),
                 chance=chance,
-                fires=lambda _: False,
+                fires=self._fires,
             )
             for name, receiver in settings.receivers.items()
         ]
@@ -104,12 +116,56 @@ class Delivery:
 
     def checks(self) -> Iterator[Check]:
         """Say which of them take nothing."""
-        return checks_of_receivers(self.outboxes, self._clock.now())
+        return checks_of_receivers(self.outboxes, self._pipeline.clock.now())
+
+    def handlers(self, answers: Answers, audit: Audit) -> list[Any]:
+        """Give the handlers of silences and receivers."""
+        return [
+            *silences_handlers(answers, self, audit),
+            *receivers_handlers(answers, self._reports, self._bury, audit),
+        ]
+
+    def silence(
+        self, matchers: Sequence[Matcher], until: datetime, by: str, comment: str
+    ) -> Silence:
+        """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
+        silence = self._pipeline.silence(matchers, until, by, comment)
+        self._silences_changed()
+        return silence
+
+    def end_silence(self, silence_id: str, by: str) -> None:
+        """End a silence before its time. Raises `SilenceUnknown`."""
+        self._pipeline.end_silence(silence_id, by)
+        self._silences_changed()
+
+    async def committed(self) -> None:
+        """Wait until all that was decided so far is committed."""
+        await self._pipeline.committed()
 
     async def close(self) -> None:
         """Release what they hold."""
         for outbox in self.outboxes:
             await outbox.receiver.close()
+
+    def _silences_changed(self) -> None:
+        for outbox in self.outboxes:
+            outbox.silences_changed()
+
+    def _silenced(self, alert: AlertData, _: datetime) -> datetime | None:
+        return self.tracker.silences.until(Subject.of(alert))
+
+    def _fires(self, alert_id: str) -> bool:
+        try:
+            self.tracker.firing(alert_id)
+        except AlertError:
+            return False
+        return True
+
+    def _reports(self) -> list[ReceiverReport]:
+        return [report_of_receiver(one, self._kinds[one.name]) for one in self.outboxes]
+
+    def _bury(self, name: str, number: int) -> bool:
+        return any(one.name == name and one.bury(number) for one in self.outboxes)
 
 
 def refuse_bad_receivers(settings: Settings) -> None:

@@ -132,7 +132,12 @@ async def run(settings: Settings, out: TextIO) -> None:
                 access=doors.access,
                 reach=doors.reach,
                 refusals=doors.refusals,
-                handlers=[*pages(), *doors.handlers(), *showing.handlers],
+                handlers=[
+                    *pages(),
+                    *doors.handlers(),
+                    *showing.handlers,
+                    *delivery.handlers(showing.answers, doors.audit),
+                ],
             ),
             host=settings.web.host,
             port=settings.web.port,

@@ -62,7 +62,7 @@ class Showing:
         self._pipeline = pipeline
         self._report = partial(report_of, pipeline, source, settings.source.kind)
         names = self._names = partial(queue_names, source)
-        answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
+        self.answers = answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, platform_link(settings))
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),

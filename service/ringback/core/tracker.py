@@ -37,6 +37,7 @@ from ringback.core.watch.kinds import Begun
 from ringback.core.watch.life import Life
 from ringback.core.watch.proofs import Proofs
 from ringback.core.watch.rules import Rule, RuleSet
+from ringback.core.watch.silences import SILENCE, Matcher, Silence, Silences
 from ringback.errors import AlertOver, AlertUnknown
 
 __all__ = ["Change", "Tracker"]
@@ -60,6 +61,8 @@ class Tracker:
         """Gaps, what they have touched, and what to read for it."""
         self.proofs = Proofs(self.repair.ledger, self.repair.wants.prove)
         """What alerts rest on."""
+        self.silences = Silences()
+        """What nobody is to be told of."""
         self._life = Life(
             rules or RuleSet.built_in(policy.due_grace, policy.not_dialled),
             self.proofs,
@@ -120,15 +123,17 @@ class Tracker:
     def restore(self, rows: Iterable[tuple[str, bytes, int | None]], now: datetime) -> None:
         """Take over what was committed, part by part, before anything is observed."""
         ledger: list[tuple[str, bytes]] = []
+        silences: list[tuple[str, bytes]] = []
 
         def conversations() -> Iterator[tuple[str, bytes, int | None]]:
             for row in rows:
                 if is_ledger(row[0]):
-                    ledger.append(row[:2])
+                    (silences if row[0].startswith(SILENCE) else ledger).append(row[:2])
                 else:
                     yield row
 
         self._resting.load(conversations(), now)
+        self.silences.restore(silences)
         if ledger:
             self.repair.ledger.restore(ledger)
 
@@ -233,6 +238,18 @@ class Tracker:
             raise AlertOver(alert_id)
         return conversation, callback, alarm
 
+    def silence(
+        self, matchers: Collection[Matcher], until: datetime, by: str, comment: str, now: datetime
+    ) -> tuple[Silence, list[Change]]:
+        """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
+        silence = self.silences.begin(tuple(matchers), until, by, comment, now)
+        return silence, self._silence_changes()
+
+    def end_silence(self, silence_id: str) -> list[Change]:
+        """End a silence before its time. Raises `SilenceUnknown`."""
+        self.silences.end(silence_id)
+        return self._silence_changes()
+
     def connected(self, source: str, topics: Collection[str], now: datetime) -> list[Change]:
         """A source hears these topics, none meaning all."""
         self._go_on(now)
@@ -254,10 +271,12 @@ class Tracker:
 
     def next_deadline(self) -> datetime | None:
         """When `fire_due` next has something to do, on the daemon's clock."""
-        wake, repair = self._resting.next_deadline(), self.repair.next_deadline()
-        if wake is None or repair is None:
-            return wake or repair
-        return min(wake, repair)
+        ends = (
+            self._resting.next_deadline(),
+            self.repair.next_deadline(),
+            self.silences.next_end(),
+        )
+        return min((end for end in ends if end is not None), default=None)
 
     def fire_due(self, now: datetime, limit: int = 500) -> list[Change]:
         """Fire what is due, earliest first, for at most `limit` conversations.
@@ -265,7 +284,8 @@ class Tracker:
         Call it again until it gives nothing. What is found late is done, and marked.
         """
         self._go_on(now)
-        changes = self._ledger_changes([]) + self._tell_doubts(now, limit)
+        self.silences.expire(now)
+        changes = self._ledger_changes([]) + self._silence_changes() + self._tell_doubts(now, limit)
         if len(changes) >= limit:
             return changes
         for entry, _ in self._resting.due(now):
@@ -367,6 +387,9 @@ class Tracker:
             changes.append(Change(key, packed, None, events))
             events = []
         return changes
+
+    def _silence_changes(self) -> list[Change]:
+        return [Change(key, row, None, []) for key, row in self.silences.unsaved().items()]
 
     def _go_on(self, now: datetime) -> None:
         """Let time go on; should the clock have been set back, much is known in its future."""

@@ -19,12 +19,23 @@ from ringback.core.clocks import Clock as PlatformClock
 from ringback.core.events import CallbackData, rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
+from ringback.core.watch.silences import Matcher, Silence
 from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Reading, Row, Store
 from ringback.runtime.firing import Firing
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
-from ringback.wire.inputs import Deed, Gap, encode_deed, encode_gap, encode_settings
+from ringback.wire.inputs import (
+    Acknowledge,
+    BeginSilence,
+    Deed,
+    EndSilence,
+    Gap,
+    MatcherText,
+    encode_deed,
+    encode_gap,
+    encode_settings,
+)
 from ringback.wire.surveys import decode_survey
 
 __all__ = ["RESTART", "Pipeline", "Quarantine"]
@@ -216,9 +227,27 @@ class Pipeline:
         """Note who has seen that an alert is firing. Raises `AlertError`."""
         now = self._now()
         change = self.tracker.acknowledge(alert_id, by, now)
-        if change is not None and self._record is not None:
-            self._record(now, encode_deed(Deed("acknowledge", alert_id, by)), "operator")
+        if change is not None:
+            self._keep_deed(now, Acknowledge(alert_id, by))
         self.take(change)
+
+    def silence(
+        self, matchers: Sequence[Matcher], until: datetime, by: str, comment: str
+    ) -> Silence:
+        """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
+        now = self._now()
+        silence, changes = self.tracker.silence(matchers, until, by, comment, now)
+        texts = [MatcherText(one.field, one.value, one.prefix) for one in matchers]
+        self._keep_deed(now, BeginSilence(texts, until, by, comment))
+        self._take_all(changes)
+        return silence
+
+    def end_silence(self, silence_id: str, by: str) -> None:
+        """End a silence before its time. Raises `SilenceUnknown`."""
+        now = self._now()
+        changes = self.tracker.end_silence(silence_id)
+        self._keep_deed(now, EndSilence(silence_id, by))
+        self._take_all(changes)
 
     # What the rest of the runtime calls
 
@@ -336,6 +365,10 @@ class Pipeline:
         for change in changes:
             self.take(change)
         self.rearm.set()
+
+    def _keep_deed(self, now: datetime, deed: Deed) -> None:
+        if self._record is not None:
+            self._record(now, encode_deed(deed), "operator")
 
     def _keep_gap(self, now: datetime, gap: Gap) -> None:
         self.tracker.proofs.reads(gap.source, can=gap.reads)

@@ -2,17 +2,26 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ringback.core.events import Event
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Change, Tracker
-from ringback.errors import AlertError, FrameError, RecordingError
+from ringback.core.watch.silences import Matcher
+from ringback.errors import AlertError, FrameError, RecordingError, SilenceError
 from ringback.ports import Reading, Record
 from ringback.runtime.firing import Firing
 from ringback.runtime.pipeline import GROUP, take_reading
 from ringback.wire.decode import Decoder
-from ringback.wire.inputs import decode_deed, decode_gap, decode_settings
+from ringback.wire.inputs import (
+    Acknowledge,
+    BeginSilence,
+    Deed,
+    EndSilence,
+    decode_deed,
+    decode_gap,
+    decode_settings,
+)
 
 __all__ = ["Replay"]
 
@@ -75,9 +84,8 @@ class Replay:
                     self._gap(record, now)
                 case "operator":
                     self.counts["operator"] += 1
-                    deed = decode_deed(record.frame)
-                    self._take(self.tracker.acknowledge(deed.alert_id, deed.by, now))
-        except (FrameError, AlertError) as error:
+                    self._deed(decode_deed(record.frame), now)
+        except (FrameError, AlertError, SilenceError) as error:
             self._skip(RecordingError(record.path, record.line, str(error)))
 
     def _frame(self, record: Record, now: datetime) -> None:
@@ -85,6 +93,17 @@ class Replay:
         self.counts[type(decoded).__name__.lower()] += 1
         if isinstance(decoded, Snapshot):
             self._take(self.tracker.observe(decoded, now))
+
+    def _deed(self, deed: Deed, now: datetime) -> None:
+        match deed:
+            case Acknowledge():
+                self._take(self.tracker.acknowledge(deed.alert_id, deed.by, now))
+            case BeginSilence():
+                matchers = [Matcher(one.field, one.value, one.prefix) for one in deed.matchers]
+                until = deed.until.astimezone(UTC)
+                self._take_all(self.tracker.silence(matchers, until, deed.by, deed.comment, now)[1])
+            case EndSilence():
+                self._take_all(self.tracker.end_silence(deed.silence_id))
 
     def _gap(self, record: Record, now: datetime) -> None:
         gap = decode_gap(record.frame)

@@ -1,17 +1,23 @@
-"""What is counted of those who are told of alerts, as metrics and as checks."""
+"""What there is to say of those who are told of alerts: metrics, checks and reports."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from msgspec import UNSET
+
 from ringback.core.events import rfc3339
+from ringback.core.watch.notices import Dead
 from ringback.errors import DeliveryFault
 from ringback.runtime.outbox import Outbox
 from ringback.vitals.measuring import counter, gauge
+from ringback.web.api.receivers import DeadAlert, DeadLetter, ReceiverReport
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
 
-__all__ = ["checks_of_receivers", "measures_of_receivers"]
+__all__ = ["checks_of_receivers", "measures_of_receivers", "report_of_receiver"]
 
+MOST_SHOWN = 50
+"""Alerts of one dead letter."""
 PATIENCE = timedelta(minutes=1)
 """How long a receiver may fail before that is worth a word."""
 
@@ -65,3 +71,40 @@ def checks_of_receivers(outboxes: Sequence[Outbox], now: datetime) -> Iterator[C
                 Status.DEGRADED,
                 f"takes nothing since {rfc3339(since)}: {outbox.problem}",
             )
+
+
+def report_of_receiver(outbox: Outbox, kind: str) -> ReceiverReport:
+    """Report on one receiver."""
+    since, notices = outbox.failing_since, outbox.notices
+    return ReceiverReport(
+        name=outbox.name,
+        kind=kind,
+        sent=outbox.sent,
+        failures={fault.value: count for fault, count in outbox.failures.items()},
+        untold=notices.untold,
+        held_back=notices.held,
+        failing_since=UNSET if since is None else rfc3339(since),
+        problem=outbox.problem or UNSET,
+        dead_letters=[_letter(dead) for dead in notices.dead.values()],
+    )
+
+
+def _letter(dead: Dead) -> DeadLetter:
+    message = dead.message
+    return DeadLetter(
+        number=message.number,
+        made=rfc3339(message.made_at),
+        given_up=rfc3339(dead.at),
+        tries=dead.tries,
+        why=dead.why,
+        alerts=[
+            DeadAlert(
+                alert_id=item.alert.alert_id,
+                status=item.phase.value,
+                first=item.first,
+                at=item.at,
+            )
+            for item in message.items[:MOST_SHOWN]
+        ],
+        alert_count=len(message.items),
+    )

@@ -12,8 +12,12 @@ from ringback.wire.tolerance import pruned
 from ringback.wire.values import Reference, WholeSeconds
 
 __all__ = [
+    "Acknowledge",
+    "BeginSilence",
     "Deed",
+    "EndSilence",
     "Gap",
+    "MatcherText",
     "Queue",
     "decode_deed",
     "decode_gap",
@@ -78,17 +82,48 @@ class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the source can read conversations, so that alerts wait for a read."""
 
 
-class Deed(msgspec.Struct, frozen=True, rename="camel"):
-    """What somebody did: an alert was acknowledged."""
+class Acknowledge(
+    msgspec.Struct, frozen=True, rename="camel", tag_field="action", tag="acknowledge"
+):
+    """An alert was acknowledged."""
 
-    action: Literal["acknowledge"]
     alert_id: str
     by: str
 
 
+class MatcherText(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one of an alert's fields must say."""
+
+    field: str
+    value: str
+    prefix: bool = False
+
+
+class BeginSilence(msgspec.Struct, frozen=True, tag_field="action", tag="silence"):
+    """Alerts were silenced."""
+
+    matchers: list[MatcherText]
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+    by: str
+    comment: str = ""
+
+
+class EndSilence(
+    msgspec.Struct, frozen=True, rename="camel", tag_field="action", tag="end_silence"
+):
+    """A silence was ended before its time."""
+
+    silence_id: str
+    by: str
+
+
+Deed = Acknowledge | BeginSilence | EndSilence
+"""What somebody did."""
+
+
 _AUTO_DIAL_SECONDS = 300
 _gap = msgspec.json.Decoder(Gap).decode
-_deed = msgspec.json.Decoder(Deed).decode
+_deed: msgspec.json.Decoder[Deed] = msgspec.json.Decoder(Deed)
 
 
 def decode_settings(data: bytes) -> QueueSettings:
@@ -156,7 +191,7 @@ def encode_deed(deed: Deed) -> bytes:
 def decode_deed(data: bytes) -> Deed:
     """Read what a recording keeps of what somebody did. Raises `FrameError`."""
     try:
-        return _deed(data)
+        return _deed.decode(data)
     except msgspec.DecodeError as error:
         raise _refused(error) from None
 

@@ -12,7 +12,7 @@ from ringback.core.watch.rules import RuleSet
 from ringback.errors import RecordingError
 from ringback.ports import Record, RecordKind
 from ringback.runtime.replay import Replay
-from ringback.wire.inputs import Deed, Gap, encode_deed, encode_gap
+from ringback.wire.inputs import Acknowledge, Gap, encode_deed, encode_gap
 from support.callbacks import at
 from support.runtime import decoder
 
@@ -104,7 +104,7 @@ def test_recorded_reads_confirm() -> None:
 
 
 def test_what_people_did_was_about_other_alerts() -> None:
-    deed = encode_deed(Deed("acknowledge", "c-7/gone/1", "ada"))
+    deed = encode_deed(Acknowledge("c-7/gone/1", "ada"))
     early, _ = tried([*RECORDS[:3], record(400, deed, "operator"), *RECORDS[3:]])
     assert len(early.alerts) == 2
 

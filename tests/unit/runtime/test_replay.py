@@ -13,7 +13,7 @@ from ringback.errors import RecordingError
 from ringback.ports import Record, RecordKind
 from ringback.runtime.replay import Replay
 from ringback.sources.recording import read_recordings
-from ringback.wire.inputs import Deed, Gap, encode_deed, encode_gap, encode_settings
+from ringback.wire.inputs import Acknowledge, Gap, encode_deed, encode_gap, encode_settings
 from support.callbacks import START, at
 from support.gateway import frame
 from support.runtime import decoder
@@ -221,7 +221,7 @@ def test_a_line_that_cannot_be_read_is_skipped_and_said() -> None:
 
 
 def deed(alert_id: str) -> bytes:
-    return encode_deed(Deed("acknowledge", alert_id, "ada"))
+    return encode_deed(Acknowledge(alert_id, "ada"))
 
 
 def test_what_operators_did_is_done_again() -> None:

@@ -7,15 +7,17 @@ from litestar import Request, Response, get, post
 from litestar.exceptions import ClientException, NotFoundException
 from msgspec import UNSET, Meta, UnsetType
 
-from ringback.core.events import AlertProof, Time
+from ringback.core.events import AlertProof, Time, rfc3339
 from ringback.core.lifecycle import State
 from ringback.core.tracker import Tracker
+from ringback.core.watch.silences import Silences
 from ringback.errors import AlertOver, AlertUnknown
 from ringback.ports import Audit
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_body, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.life import Decided
+from ringback.web.api.silences import subject_of
 from ringback.web.board.rows import Acknowledged, Alarm, Row, alarms_of
 from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
 
@@ -43,6 +45,8 @@ class Alert(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_
     queue_id: str | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
     acknowledged: Acknowledged | UnsetType = UNSET
+    silenced_until: Time | UnsetType = UNSET
+    """Until then no receiver is told of it."""
 
 
 class Alerts(Answer, kw_only=True):
@@ -83,12 +87,14 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
     async def alerts(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
         head = answers.begin()
-        known = answers.known(request, head)
+        silences = deciding.tracker.silences
+        state = str(silences.changes)
+        known = answers.known(request, head, state=state)
         if known is not None:
             return known
-        found = [_alert(alarm, row) for alarm, row in answers.board.firing()]
+        found = [_alert(alarm, row, silences) for alarm, row in answers.board.firing()]
         found.sort(key=lambda one: (one.since, one.alert_id))
-        return answers.answer(request, Alerts(**head, alerts=found))
+        return answers.answer(request, Alerts(**head, alerts=found), state=state)
 
     @post(
         "/api/v1/alerts/acknowledge",
@@ -130,8 +136,9 @@ def _seen(tracker: Tracker, alert_id: str) -> Acknowledged:
     return seen
 
 
-def _alert(alarm: Alarm, row: Row) -> Alert:
+def _alert(alarm: Alarm, row: Row, silences: Silences) -> Alert:
     alert, told = alarm.alert, alarm.told
+    silenced = silences.until(subject_of(alarm, row))
     return Alert(
         alert_id=alert.alert_id,
         rule=alert.rule,
@@ -148,4 +155,5 @@ def _alert(alarm: Alarm, row: Row) -> Alert:
         queue_id=row.queue_id,
         user_id=row.user_id,
         acknowledged=UNSET if alarm.acknowledged is None else alarm.acknowledged,
+        silenced_until=UNSET if silenced is None else rfc3339(silenced),
     )

@@ -6,6 +6,7 @@ A client that takes a snapshot at position P and follows the feed from P on miss
 import gzip
 import hashlib
 import re
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -55,22 +56,39 @@ class Answers:
             )
         return {"position": self.board.position, "now": rfc3339(self._clock.now())}
 
+    def now(self) -> datetime:
+        """Give the daemon's present."""
+        return self._clock.now()
+
     def known(
-        self, request: Request[Any, Any, Any], head: dict[str, Any], *, ticking: bool = False
+        self,
+        request: Request[Any, Any, Any],
+        head: dict[str, Any],
+        *,
+        ticking: bool = False,
+        state: str = "",
     ) -> Response[bytes] | None:
-        """Give a 304 if the asker has the answer; `ticking` ones change with time alone too."""
-        tag = self._tag(request, head["position"], head["now"] if ticking else "")
+        """Give a 304 if the asker has the answer.
+
+        `ticking` ones change with time alone too; others with a `state` that is not in the journal.
+        """
+        tag = self._tag(request, head["position"], head["now"] if ticking else state)
         if not _has(request, tag):
             return None
         headers = _headers(head["position"], tag)
         return Response(b"", status_code=304, headers=headers, media_type="application/json")
 
     def answer(
-        self, request: Request[Any, Any, Any], body: Answer, *, ticking: bool = False
+        self,
+        request: Request[Any, Any, Any],
+        body: Answer,
+        *,
+        ticking: bool = False,
+        state: str = "",
     ) -> Response[bytes]:
-        """Answer with a body."""
+        """Answer with a body; `ticking` and `state` as for `known`."""
         headers = _headers(
-            body.position, self._tag(request, body.position, body.now if ticking else "")
+            body.position, self._tag(request, body.position, body.now if ticking else state)
         )
         content = msgspec.json.encode(body)
         if len(content) >= COMPRESSED_FROM_BYTES and _takes_gzip(request):

@@ -20,7 +20,14 @@ class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     who: Annotated[str, Meta(description="Of one person, by name.")] | None = None
     action: (
-        Annotated[str, Meta(description="`acknowledge`, `reveal`, `login` or `logout`.")] | None
+        Annotated[
+            str,
+            Meta(
+                description="`acknowledge`, `silence`, `end_silence`, `bury`, `reveal`, `login` or"
+                " `logout`."
+            ),
+        ]
+        | None
     ) = None
     limit: Annotated[int, Meta(ge=1, le=1000, description="How many at the most.")] = 100
     cursor: (
