@@ -15,7 +15,7 @@ from cloudevents.core.formats.json import JSONFormat
 from jsonschema import Draft202012Validator
 
 from support.daemon import SOON, Child, running
-from support.gateway import NAME, NUMBER, Gateway, contact_centre, frame, gateway, to
+from support.gateway import FEW_RULES, NAME, NUMBER, Gateway, contact_centre, frame, gateway, to
 
 API = "/api/v1"
 PAST = {"state": "scheduled", "connectedTime": None}
@@ -77,7 +77,7 @@ async def asking(child: Child) -> AsyncIterator[Asking]:
 async def following(folder: Path, **settings: Any) -> AsyncIterator[tuple[Gateway, Child, Asking]]:
     async with (
         gateway() as peer,
-        running(folder, **to(peer.url, **settings)) as child,
+        running(folder, **to(peer.url, **FEW_RULES, **settings)) as child,
         asking(child) as api,
     ):
         yield peer, child, api
@@ -231,7 +231,10 @@ async def test_an_alert_is_acknowledged_told_and_remembered(tmp_path: Path) -> N
         assert summary["scheduled"]["serviceLevel"] == 0
         child.process.kill()
         await child.ends()
-        async with running(tmp_path, **to(peer.url, **settings)) as born, asking(born) as later:
+        async with (
+            running(tmp_path, **to(peer.url, **FEW_RULES, **settings)) as born,
+            asking(born) as later,
+        ):
             seen = await later.get("/alerts")
             assert seen["alerts"][0]["acknowledged"] == done.json()["acknowledged"]
             row = (await later.get("/callbacks"))["callbacks"][0]
@@ -307,7 +310,7 @@ async def test_sources_say_what_they_do_not_hear(tmp_path: Path) -> None:
         assert (source["name"], source["kind"], source["hears"]) == ("main", "websocket", True)
         assert "lastFrame" in source
         assert "blindSince" not in source
-    async with running(tmp_path, **to(peer.url)) as again, asking(again) as api:
+    async with running(tmp_path, **to(peer.url, **FEW_RULES)) as again, asking(again) as api:
         (source,) = (await api.get("/sources"))["sources"]
         assert source["hears"] is False
         assert source["gaps"][0]["cause"] == "restart"
@@ -325,7 +328,7 @@ async def test_a_restart_leaves_no_hole_in_the_trends(tmp_path: Path) -> None:
         before = await api.get("/trends")
         child.process.kill()
         await child.ends()
-        async with running(tmp_path, **to(peer.url)) as again, asking(again) as later:
+        async with running(tmp_path, **to(peer.url, **FEW_RULES)) as again, asking(again) as later:
             after = await later.until("/trends", lambda body: body["complete"])
             assert after["from"] == before["from"]
             assert (sum(after["ended"]), after["waiting"][-1]) == (1, 2)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,17 @@ from ringback.simulator.options import Options
 from ringback.simulator.server import SimulatorServer
 from support.daemon import SOON
 
-__all__ = ["NAME", "NUMBER", "Gateway", "contact_centre", "frame", "free_port", "gateway", "to"]
+__all__ = [
+    "FEW_RULES",
+    "NAME",
+    "NUMBER",
+    "Gateway",
+    "contact_centre",
+    "frame",
+    "free_port",
+    "gateway",
+    "to",
+]
 
 NUMBER = "+15550142233"
 NAME = "Canary Quetzal"
@@ -79,6 +90,10 @@ async def contact_centre(
     centre = ContactCentre(22, SystemClock().now(), options)
     async with SimulatorServer(centre, SystemClock(), outbox=outbox) as server:
         yield server
+
+
+FEW_RULES = {"watch__rules": Path(__file__).with_name("few_rules.toml")}
+"""Settings of a daemon for which little is alarming."""
 
 
 def to(url: str, **settings: Any) -> dict[str, Any]:

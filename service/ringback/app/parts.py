@@ -10,6 +10,7 @@ from typing import TextIO
 import structlog
 
 from ringback.core.policy import Policy
+from ringback.core.watch.defaults import built_in
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import SettingsError
 from ringback.ports import Sink, Store
@@ -53,10 +54,10 @@ def make_rules(settings: Settings, path: Path | None = None) -> RuleSet:
     Raises `SettingsError`.
     """
     policy = make_policy(settings)
-    built_in = RuleSet.built_in(policy.due_grace, policy.not_dialled)
+    ours = built_in(policy.due_grace, policy.not_dialled)
     if path is None and settings.watch.rules:
         path = Path(settings.watch.rules)
-    return built_in if path is None else load_rules(path, built_in)
+    return ours if path is None else load_rules(path, ours)
 
 
 def make_decoder(settings: Settings) -> Decoder:

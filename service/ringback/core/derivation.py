@@ -21,8 +21,10 @@ __all__ = [
     "current_queue",
     "current_user",
     "disconnect_type_of",
+    "hold_of",
     "holds_of",
     "offers",
+    "on_the_phone",
     "outcome_of",
     "own_timeout",
     "schedule_of",
@@ -236,6 +238,32 @@ def holds_of(callback: Callback, until: datetime) -> Holds:
             reached = end
     held = any(leg.held for leg in callback.legs)
     return Holds(total, longest, current if held else 0.0)
+
+
+def hold_of(callback: Callback) -> datetime | None:
+    """When the hold that lasts began, cloud clock; holds of two legs that overlap are one."""
+    began = min((leg.holds[-1].start for leg in callback.legs if leg.held), default=None)
+    if began is None:
+        return None
+    closed = [span for leg in callback.legs for span in leg.holds if span.end is not None]
+    for span in sorted(closed, key=lambda span: span.start, reverse=True):
+        if span.start < began < (span.end or began):
+            began = span.start
+    return began
+
+
+def on_the_phone(cast: Cast) -> datetime | None:
+    """Since when the customer is on the phone, cloud clock; None when not, or not known."""
+    return min(
+        (
+            call.connected_at
+            for call in cast.calls
+            if call.phase is Phase.CONNECTED
+            and call.role in _OUTSIDE
+            and call.connected_at is not None
+        ),
+        default=None,
+    )
 
 
 def disconnect_type_of(cast: Cast) -> str | None:

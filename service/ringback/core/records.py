@@ -19,7 +19,9 @@ __all__ = [
     "AutoDial",
     "Callback",
     "Conversation",
+    "Moves",
     "Tombstone",
+    "Voicemail",
     "is_over",
     "pack",
     "stage_of",
@@ -43,6 +45,23 @@ class AutoDial(msgspec.Struct, array_like=True, gc=False):
     """When it was missed: due, and no voice leg appeared in time."""
     by_queue: bool = False
     """Whether the queue's settings armed it, and not the callback's own timeout."""
+
+
+class Moves(msgspec.Struct, array_like=True, gc=False):
+    """How often a callback was moved to another time."""
+
+    times: int
+    at: datetime
+    """When it was last seen to have been; daemon's clock."""
+
+
+class Voicemail(msgspec.Struct, array_like=True, gc=False):
+    """The voicemail that asked for a callback."""
+
+    status: str
+    """Of its upload, as it came."""
+    since: datetime
+    """When that was first seen; daemon's clock."""
 
 
 class Alarm(msgspec.Struct, array_like=True, gc=False):
@@ -131,6 +150,18 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
     """Whether it was told that a gap has touched it, and nothing has confirmed it since."""
     since_clock: Clock | None = None
     """Which clock `since` was read from; None in records of older versions."""
+    voicemail: Voicemail | None = None
+    owner_id: str | None = None
+    """The one agent whom it is meant for."""
+    campaign_id: str | None = None
+    alerting_timeout_ms: int | None = None
+    """How long an agent is alerted, as last shown."""
+    moves: Moves | None = None
+    """None while it was never moved to another time."""
+    unverified_at: datetime | None = None
+    """Since when it is `unverified`; daemon's clock."""
+    usual_wait: int | None = None
+    """Seconds that its queue's callbacks waited, as it began to wait; None when not known."""
 
     def id_in(self, conversation_id: str) -> str:
         """Give the callback's id: the conversation's for the first, `<id>.<ordinal>` afterwards."""

@@ -28,7 +28,7 @@ from ringback.core.evidence import Instant, effect_of, wait_began
 from ringback.core.legs import Phase
 from ringback.core.lifecycle import ENTRIES, Advance, State, Trigger, advance
 from ringback.core.policy import Policy
-from ringback.core.records import AutoDial, Callback, Conversation
+from ringback.core.records import AutoDial, Callback, Conversation, Moves
 from ringback.core.snapshots import QueueSettings
 from ringback.core.telling import Cause, tell_callback
 from ringback.core.watch.life import Life
@@ -64,13 +64,13 @@ class Settling:
         callback then says so; `verified` is told where there is no other.
         """
         doubted = callback.unverified
-        if confirmed:
-            callback.unverified = False
+        if confirmed and doubted:
+            callback.unverified, callback.unverified_at = False, None
         cast = Cast(callback)
         armed = self._arm(cast)
         events = self._follow(conversation, cast, now, cause)
         if not events:
-            reasons = _news(cast) + armed
+            reasons = _news(cast, now) + armed
             if reasons:
                 effect = Instant(now, Clock.OBSERVER)
                 events = [self._tell(conversation, cast, now, cause, effect, reasons=reasons)]
@@ -108,7 +108,7 @@ class Settling:
         """Tell, once, that a gap has touched a callback and nothing has confirmed it until `at`."""
         if callback.unverified:
             return []
-        callback.unverified = True
+        callback.unverified, callback.unverified_at = True, at
         effect = Instant(at, Clock.OBSERVER)
         cast = Cast(callback)
         return [self._tell(conversation, cast, now, "timer", effect, kind="unverified")]
@@ -171,7 +171,7 @@ class Settling:
         _account(cast, previous, effect)
         if not callback.open:
             self._end(cast, effect)
-        _news(cast)
+        _news(cast, now)
         return [self._tell(conversation, cast, now, cause, effect, move=move, previous=previous)]
 
     def _arm(self, cast: Cast) -> list[str]:
@@ -222,7 +222,7 @@ class Settling:
         if customer is not None and customer.connected_at is not None:
             callback.released = True
         callback.ended_at = effect.at
-        callback.unverified = False
+        callback.unverified, callback.unverified_at = False, None
         settings = self._settings.get(current_queue(cast) or "")
         customer_first = settings is not None and settings.customer_first
         callback.outcome = outcome_of(cast, customer_first=customer_first)
@@ -303,7 +303,7 @@ def _account(cast: Cast, previous: State | None, effect: Instant) -> None:
         callback.waiting_since = None
 
 
-def _news(cast: Cast) -> list[str]:
+def _news(cast: Cast, now: datetime) -> list[str]:
     """Take over what is told from now on; give the reasons for which it is news."""
     callback = cast.callback
     reasons = []
@@ -317,6 +317,8 @@ def _news(cast: Cast) -> list[str]:
         callback.offers = offered
         reasons.append("offered")
     if (schedule := schedule_of(cast)) != callback.scheduled_at:
+        if schedule is not None and callback.scheduled_at is not None:
+            callback.moves = Moves(1 if callback.moves is None else callback.moves.times + 1, now)
         callback.scheduled_at = schedule
         reasons.append("rescheduled")
     return reasons

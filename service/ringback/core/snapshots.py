@@ -86,6 +86,14 @@ class Sighting(msgspec.Struct, frozen=True, gc=False, kw_only=False):
     """Hold segments, oldest first; None where the frame carries no segments for this leg."""
     contact: tuple[str, ...] = ()
     """What privacy lets through of the numbers and the name, in emitted form; else empty."""
+    owner_id: str | None = None
+    """The one agent whom routing names for it."""
+    voicemail: str | None = None
+    """The upload status of the voicemail that asked for it, as it came; None without one."""
+    campaign_id: str | None = None
+    """The campaign whose preview it is."""
+    alerting_timeout_ms: int | None = None
+    """How long this agent is alerted before the offer is withdrawn."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
@@ -113,3 +121,5 @@ class QueueSettings(msgspec.Struct, frozen=True, gc=False):
     """How long an agent is alerted before the offer is withdrawn."""
     owned_hours: int | None = None
     """How long a callback waits for the agent who owns it; None where none is owned."""
+    division_id: str | None = None
+    """The division that the queue, and so its callbacks, belong to."""

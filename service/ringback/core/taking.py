@@ -8,7 +8,7 @@ from ringback.core.derivation import Cast, holds_of
 from ringback.core.events import Event
 from ringback.core.joining import Joining
 from ringback.core.legs import Phase, Verdict, learn_holds, merge, phase_shown
-from ringback.core.records import TOMBSTONE, Callback, Conversation
+from ringback.core.records import TOMBSTONE, Callback, Conversation, Voicemail
 from ringback.core.settling import Settling
 from ringback.core.snapshots import Medium, Sighting, Snapshot
 
@@ -68,7 +68,7 @@ class Taking:
             elif verdict is not Verdict.SAME:
                 stale = True
                 self.dropped[verdict] += 1
-            changed = _note(callback, sighting) or changed
+            changed = _note(callback, sighting, now) or changed
         if snapshot.shows_voice:
             changed = _note_visible(conversation) or changed
         events += self._corrections(conversation, ended, now, events)
@@ -136,9 +136,23 @@ def _note_visible(conversation: Conversation) -> bool:
     return changed
 
 
-def _note(callback: Callback, sighting: Sighting) -> bool:
-    """Take over what a sighting says of the callback as a whole."""
+def _note(callback: Callback, sighting: Sighting, now: datetime) -> bool:
+    """Take over what a sighting says of the callback as a whole. Written out: it runs often."""
     changed = False
+    status = sighting.voicemail
+    if status is not None and (callback.voicemail is None or callback.voicemail.status != status):
+        callback.voicemail = Voicemail(status, now)
+        changed = True
+    if sighting.owner_id is not None and sighting.owner_id != callback.owner_id:
+        callback.owner_id = sighting.owner_id
+        changed = True
+    if sighting.campaign_id is not None and sighting.campaign_id != callback.campaign_id:
+        callback.campaign_id = sighting.campaign_id
+        changed = True
+    timeout = sighting.alerting_timeout_ms
+    if timeout is not None and timeout != callback.alerting_timeout_ms:
+        callback.alerting_timeout_ms = timeout
+        changed = True
     if sighting.automated and not callback.automated:
         callback.automated = changed = True
     if sighting.preview and not callback.preview:

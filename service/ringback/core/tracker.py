@@ -33,10 +33,11 @@ from ringback.core.surveys import (
 )
 from ringback.core.taking import Taking
 from ringback.core.telling import Cause
-from ringback.core.watch.kinds import Begun
+from ringback.core.watch.defaults import built_in
 from ringback.core.watch.life import Life
 from ringback.core.watch.proofs import Proofs
 from ringback.core.watch.rules import Rule, RuleSet
+from ringback.core.watch.sight import Begun
 from ringback.core.watch.silences import SILENCE, Matcher, Silence, Silences
 from ringback.errors import AlertOver, AlertUnknown
 
@@ -64,7 +65,7 @@ class Tracker:
         self.silences = Silences()
         """What nobody is to be told of."""
         self._life = Life(
-            rules or RuleSet.built_in(policy.due_grace, policy.not_dialled),
+            rules or built_in(policy.due_grace, policy.not_dialled),
             self.proofs,
             self.skews,
             self._settings,
@@ -168,16 +169,12 @@ class Tracker:
             conversation = bury(conversation, now + self._policy.keep_tombstone)
             return self._resting.keep(conversation, None, now, now, [])
         cause: Cause = "notification" if read_at is None else "reconcile"
-        over = True
-        for callback in conversation.callbacks:
-            if callback.open:
-                events += self._settling.settle(
-                    conversation, callback, now, cause, confirmed=confirmed
-                )
-                over = over and not callback.open
+        events += self._settle(conversation, now, cause, confirmed=confirmed)
+        over = not any(callback.open for callback in conversation.callbacks)
         if over:
             self.repair.over(conversation, how, now)
-            self.proofs.forget(conversation.id)
+            if not awaited:
+                self.proofs.forget(conversation.id)
         conversation.forget_at = now + self._policy.keep_ended if over else None
         conversation.confirmed_at = now
         return self._resting.keep(conversation, entry, heard_at, now, events)
@@ -301,6 +298,20 @@ class Tracker:
             if len(changes) >= limit:
                 break
         return changes
+
+    def _settle(
+        self, conversation: Conversation, now: datetime, cause: Cause, *, confirmed: bool
+    ) -> list[Event]:
+        """Bring all of a conversation in line; what is alarming of an ended one may be over."""
+        events: list[Event] = []
+        for callback in conversation.callbacks:
+            if callback.open:
+                events += self._settling.settle(
+                    conversation, callback, now, cause, confirmed=confirmed
+                )
+            elif callback.alarms:
+                events += self._life.resolve(conversation, Cast(callback), now)
+        return events
 
     def _ignore(self, snapshot: Snapshot) -> None:
         """Count a conversation that holds no callback; having read it is enough."""

@@ -172,7 +172,13 @@ class ContactCentre:
     def queue_settings(self) -> list[QueueSettings]:
         """Give what a tracker must know of the queues, for it is not in the frames."""
         return [
-            QueueSettings(queue.id, queue.auto_dial_seconds, queue.customer_first)
+            QueueSettings(
+                queue.id,
+                queue.auto_dial_seconds,
+                queue.customer_first,
+                queue.alerting_timeout_seconds,
+                queue.owned_hours,
+            )
             for queue in self.queues
         ]
 

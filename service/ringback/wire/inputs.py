@@ -152,6 +152,7 @@ def queue_settings(queue: Queue) -> QueueSettings:
         owned_hours=(
             owned.max_owned_callback_hours if owned and owned.enable_agent_owned_callbacks else None
         ),
+        division_id=None if queue.division is None else queue.division.id,
     )
 
 
@@ -165,7 +166,9 @@ def encode_settings(settings: QueueSettings) -> bytes:
         alerting_timeout_seconds=settings.alerting_timeout_seconds,
     )
     owned = None if hours is None else AgentOwnedRouting(True, hours)  # noqa: FBT003  # a field
-    return msgspec.json.encode(Queue(settings.queue_id, MediaSettings(callback), owned))
+    division = None if settings.division_id is None else Reference(id=settings.division_id)
+    queue = Queue(settings.queue_id, MediaSettings(callback), owned, division=division)
+    return msgspec.json.encode(queue)
 
 
 def encode_gap(gap: Gap) -> bytes:

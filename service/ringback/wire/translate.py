@@ -32,6 +32,8 @@ INBOUND = Direction.INBOUND
 ENDED = frozenset({CommunicationState.DISCONNECTED, CommunicationState.TERMINATED})
 CALLBACK = Medium.CALLBACK
 VOICE = Medium.VOICE
+FULL_SCORE = 100
+LONGEST_ALERTING = 86_400_000
 NO_CALLBACK = Callback()
 NO_PARTICIPANT = CallbackMediaParticipant()
 NO_PREVIEW = DialerPreview()
@@ -113,6 +115,7 @@ class Translator:
         if worked is None:
             worked = participant.start_acw_time
         wrapup, joint_wrapup = callback.wrapup, participant.wrapup
+        routing, voicemail = participant.conversation_routing_data, callback.voicemail
         return Sighting(
             participant_id,
             callback.id,
@@ -131,7 +134,7 @@ class Translator:
             callback.disconnect_type,
             callback.peer_id,
             participant.user_id,
-            participant.queue_id or routed_queue(participant.conversation_routing_data),
+            participant.queue_id or routed_queue(routing),
             None if wrapup is joint_wrapup else wrapup_code(wrapup, joint_wrapup),
             bool(callback.automated_callback_config_id),
             preview is not None and preview != NO_PREVIEW,
@@ -139,6 +142,12 @@ class Translator:
             ()
             if self._contact.hidden
             else self._contact.emitted(callback.callback_numbers, callback.callback_user_name),
+            None if routing is None else owner(routing),
+            None if voicemail is None else voicemail.upload_status,
+            None if preview is None else preview.campaign_id,
+            None
+            if participant.alerting_timeout_ms is None
+            else alerting_timeout(participant.alerting_timeout_ms),
         )
 
     def _participant(self, participant: CallbackMediaParticipant) -> Sighting:
@@ -148,6 +157,7 @@ class Translator:
         user, queue, preview = participant.user, participant.queue, participant.outbound_preview
         user_id = None if user is None else user.id
         queue_id = None if queue is None else queue.id
+        routing, voicemail = participant.conversation_routing_data, participant.voicemail
         return Sighting(
             participant.id or known(None, "a participant"),
             None,
@@ -167,7 +177,7 @@ class Translator:
             participant.disconnect_type,
             participant.peer,
             user_id,
-            queue_id or routed_queue(participant.conversation_routing_data),
+            queue_id or routed_queue(routing),
             None if participant.wrapup is None else participant.wrapup.code,
             bool(participant.automated_callback_config_id),
             preview is not None and preview != NO_PREVIEW,
@@ -177,6 +187,12 @@ class Translator:
             else self._contact.emitted(
                 participant.callback_numbers, participant.callback_user_name
             ),
+            None if routing is None else owner(routing),
+            None if voicemail is None else voicemail.upload_status,
+            None if preview is None else preview.campaign_id,
+            None
+            if participant.alerting_timeout_ms is None
+            else alerting_timeout(participant.alerting_timeout_ms),
         )
 
 
@@ -292,6 +308,22 @@ def unlisted_role(
 def routed_queue(routing: ConversationRoutingData | None) -> str | None:
     """Give the queue that routing names, for participants that name none."""
     return None if routing is None or routing.queue is None else routing.queue.id
+
+
+def owner(routing: ConversationRoutingData) -> str | None:
+    """Give the one agent whom a callback waits for: routing names no other, and with full score.
+
+    Nothing else on the wire tells that a callback is owned.
+    """
+    scored = routing.scored_agents
+    if not scored or len(scored) > 1 or scored[0].score != FULL_SCORE or scored[0].agent is None:
+        return None
+    return scored[0].agent.id
+
+
+def alerting_timeout(milliseconds: int) -> int | None:
+    """Give how long an agent is alerted, if that makes sense."""
+    return milliseconds if 0 < milliseconds <= LONGEST_ALERTING else None
 
 
 def wrapup_code(own: Wrapup | None, joint: Wrapup | None) -> str | None:

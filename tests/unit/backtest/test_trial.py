@@ -8,6 +8,7 @@ import msgspec
 from ringback.backtest.findings import Findings, compare
 from ringback.backtest.trial import Trial
 from ringback.core.policy import Policy
+from ringback.core.watch.defaults import rule_of
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import RecordingError
 from ringback.ports import Record, RecordKind
@@ -16,8 +17,8 @@ from ringback.wire.inputs import Acknowledge, Gap, encode_deed, encode_gap
 from support.callbacks import at
 from support.runtime import decoder
 
-EARLY = RuleSet.built_in(timedelta(minutes=2), timedelta(minutes=5))
-LATE = RuleSet.built_in(timedelta(minutes=30), timedelta(minutes=5))
+EARLY = RuleSet([rule_of("due_not_released")])
+LATE = RuleSet([rule_of("due_not_released", after=timedelta(minutes=30))])
 
 
 def record(seconds: float, data: bytes, kind: RecordKind = "frame") -> Record:

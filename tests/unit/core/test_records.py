@@ -11,7 +11,9 @@ from ringback.core.records import (
     AutoDial,
     Callback,
     Conversation,
+    Moves,
     Tombstone,
+    Voicemail,
     pack,
     stage_of,
     unpack,
@@ -47,6 +49,10 @@ callbacks = st.builds(
     alarms=st.lists(st.builds(Alarm, words, st.integers(0, 9), maybe), max_size=2),
     waited_seconds=st.floats(0, 1e9),
     contact=st.lists(words, max_size=2).map(tuple),
+    voicemail=st.none() | st.builds(Voicemail, words, seconds),
+    owner_id=st.none() | words,
+    moves=st.none() | st.builds(Moves, st.integers(1, 9), seconds),
+    unverified_at=maybe,
 )
 conversations = st.builds(
     Conversation,
@@ -87,8 +93,11 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("offers", "scheduled_at", "released", "waited_seconds", "waiting_since"),
         *("waiting_clock", "wait_mixed", "wait_negative", "auto_dial"),
         *("alarms", "automated", "preview", "outcome", "ended_at", "anomalous", "contact"),
-        *("visible_with", "unverified", "since_clock"),
+        *("visible_with", "unverified", "since_clock", "voicemail", "owner_id", "campaign_id"),
+        *("alerting_timeout_ms", "moves", "unverified_at", "usual_wait"),
     ]
+    assert _fields(Moves) == ["times", "at"]
+    assert _fields(Voicemail) == ["status", "since"]
     assert _fields(AutoDial) == ["participant_id", "deadline", "due", "missed_at", "by_queue"]
     assert _fields(Alarm) == [
         *("rule", "episode", "since", "acknowledged_by", "acknowledged_at"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.core.policy import Policy
+from ringback.core.watch.defaults import built_in
 from ringback.core.watch.hours import Hours
 from ringback.core.watch.rules import Filter, Rule, RuleSet
 from ringback.errors import SettingsError
@@ -18,7 +19,7 @@ from ringback.settings.rules.durations import MOST, parse_duration, write_durati
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "config" / "rules.toml"
-BUILT_IN = RuleSet.built_in(Policy().due_grace, Policy().not_dialled)
+BUILT_IN = built_in(Policy().due_grace, Policy().not_dialled)
 OFFICE = """
 [hours.office]
 days = ["mon", "fri"]
@@ -104,9 +105,12 @@ damping = "5m"
 lasts = "2h"
 [rule.where]
 queues = ["q-1", "q-2"]
+divisions = ["d-1"]
+campaigns = ["m-1"]
 automated = false
 preview = false
 customer_first = true
+voicemail = true
 """,
     )
     assert found == Rule(
@@ -119,7 +123,13 @@ customer_first = true
         summary="an important one is late",
         labels={"team": "gold"},
         where=Filter(
-            queues=frozenset({"q-1", "q-2"}), automated=False, preview=False, customer_first=True
+            queues=frozenset({"q-1", "q-2"}),
+            divisions=frozenset({"d-1"}),
+            campaigns=frozenset({"m-1"}),
+            automated=False,
+            preview=False,
+            customer_first=True,
+            voicemail=True,
         ),
         hours=Hours(
             days=frozenset({0, 4}),

@@ -38,7 +38,9 @@ def test_a_queue_may_put_the_customer_first() -> None:
 )
 def test_a_queue_may_let_callbacks_wait_for_an_agent(owned: str, hours: int | None) -> None:
     queue = f'{{"id":"q1","agentOwnedRouting":{owned},"division":{{"id":"d","name":null}}}}'
-    assert decode_settings(queue.encode()) == QueueSettings("q1", owned_hours=hours)
+    assert decode_settings(queue.encode()) == QueueSettings(
+        "q1", owned_hours=hours, division_id="d"
+    )
 
 
 def test_a_queue_says_how_long_an_agent_is_alerted() -> None:

@@ -47,6 +47,7 @@ def test_both_shapes_say_the_same_under_their_own_names(see: See) -> None:
         "disconnectType": "peer",
         "automatedCallbackConfigId": "config",
         "wrapup": {"code": "w"},
+        "voicemail": {"id": "v", "uploadStatus": "failed"},
     }
     leg = common | {
         "id": "m",
@@ -55,7 +56,13 @@ def test_both_shapes_say_the_same_under_their_own_names(see: See) -> None:
         "dialerPreview": {"campaignId": "x"},
         "scriptId": "s",
     }
-    participant = {"id": "p", "purpose": "agent", "startAcwTime": LATER}
+    participant = {
+        "id": "p",
+        "purpose": "agent",
+        "startAcwTime": LATER,
+        "alertingTimeoutMs": 30_000,
+        "conversationRoutingData": {"scoredAgents": [{"agent": {"id": "o"}, "score": 100}]},
+    }
     below = see(
         generic(participant | {"userId": "u", "queueId": "q", "callbacks": [leg]})
     ).sightings[0]
@@ -94,9 +101,40 @@ def test_both_shapes_say_the_same_under_their_own_names(see: See) -> None:
         wrapup_code="w",
         automated=True,
         preview=True,
+        owner_id="o",
+        voicemail="failed",
+        campaign_id="x",
+        alerting_timeout_ms=30_000,
     )
     assert below == expected
     assert within == msgspec.structs.replace(expected, communication_id=None)
+
+
+@pytest.mark.parametrize(
+    "scored",
+    [
+        [],
+        [{"agent": {"id": "o"}, "score": 99}],
+        [{"score": 100}],
+        [{"agent": {}, "score": 100}],
+        [{"agent": {"id": "o"}, "score": 100}, {"agent": {"id": "p"}, "score": 100}],
+    ],
+)
+def test_only_one_agent_with_full_score_owns_a_callback(
+    see: See, scored: list[dict[str, object]]
+) -> None:
+    routed = {"id": "p", "conversationRoutingData": {"scoredAgents": scored}}
+    (leg,) = see(generic(routed | {"callbacks": [{"id": "m"}]})).sightings
+    assert leg.owner_id is None
+
+
+@pytest.mark.parametrize("milliseconds", [0, -1, 86_400_001, 10**30])
+def test_how_long_an_agent_is_alerted_is_believed_if_it_makes_sense(
+    see: See, milliseconds: int
+) -> None:
+    offered = {"id": "p", "alertingTimeoutMs": milliseconds}
+    (leg,) = see(generic(offered | {"callbacks": [{"id": "m"}]})).sightings
+    assert leg.alerting_timeout_ms is None
 
 
 def test_callbacks_come_before_calls_participant_by_participant(see: See) -> None:

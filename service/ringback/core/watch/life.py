@@ -16,13 +16,11 @@ from ringback.core.lifecycle import State
 from ringback.core.records import Alarm, Callback, Conversation
 from ringback.core.snapshots import QueueSettings
 from ringback.core.telling import tell_alert
-from ringback.core.watch.kinds import Begun, Sight
 from ringback.core.watch.proofs import Proof, Proofs, Step
 from ringback.core.watch.rules import Rule, RuleSet
+from ringback.core.watch.sight import NOT_AT_ALL, Begun, Sight
 
 __all__ = ["Life"]
-
-NOT_AT_ALL = timedelta()
 
 
 class _Pending(NamedTuple):
@@ -147,20 +145,21 @@ class Life:
         rule = self.rules.get(alarm.rule)
         if rule is None:
             return "its rule is gone"
-        if not callback.open and callback.state in RuleSet.kind_of(rule).states:
-            over = self._told_until(alarm) <= now
-            return "told for long enough" if over else None
-        if callback.state in RuleSet.kind_of(rule).states:
-            alarming = rule.alarming(Sight(conversation, cast, self._settings))
-            # Once reached is reached: clocks are set back, and skews are forgotten.
-            if alarming is not None and (
-                alarming.at <= (alarm.since or now)
-                or alarming.at <= now + self._skews.ahead(alarming.clock, now)
-            ):
-                return None
+        kind = RuleSet.kind_of(rule)
+        if callback.state not in kind.states:
+            return _state_of(callback)
+        alarming = rule.alarming(Sight(conversation, cast, self._settings))
         if not callback.open:
-            return f"ended: {callback.outcome}"
-        return "rescheduled" if callback.state is State.SCHEDULED else callback.state.value
+            if alarming is None:
+                return kind.over or _state_of(callback)
+            return "told for long enough" if self._told_until(alarm) <= now else None
+        # Once reached is reached: clocks are set back, and skews are forgotten.
+        if alarming is not None and (
+            alarming.at <= (alarm.since or now)
+            or alarming.at <= now + self._skews.ahead(alarming.clock, now)
+        ):
+            return None
+        return kind.over or _state_of(callback)
 
     def _damping(self, callback: Callback, alarm: Alarm) -> timedelta:
         """How much longer an alert goes on after its condition is over."""
@@ -172,6 +171,13 @@ class Life:
         rule = self.rules.get(alarm.rule)
         began = alarm.fired_at or alarm.since or NEVER
         return began + (NOT_AT_ALL if rule is None else rule.lasts)
+
+
+def _state_of(callback: Callback) -> str:
+    """Say where a callback is, as the reason for which something is over."""
+    if not callback.open:
+        return f"ended: {callback.outcome}"
+    return "rescheduled" if callback.state is State.SCHEDULED else callback.state.value
 
 
 def _end(

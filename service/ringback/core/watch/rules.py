@@ -9,7 +9,8 @@ import msgspec
 
 from ringback.core.lifecycle import State
 from ringback.core.watch.hours import Hours
-from ringback.core.watch.kinds import KINDS, Begun, Kind, Sight
+from ringback.core.watch.kinds import KINDS
+from ringback.core.watch.sight import Begun, Kind, Sight
 
 __all__ = ["Filter", "Rule", "RuleSet", "Severity"]
 
@@ -28,22 +29,34 @@ class Filter(msgspec.Struct, frozen=True):
     queues: frozenset[str] = frozenset()
     """Ids."""
     automated: bool | None = None
-    """Whether a campaign has made it, and not a caller."""
+    """Whether the platform places it by itself (`automatedCallbackConfigId`)."""
     preview: bool | None = None
     """Whether it is a dialer's preview."""
     customer_first: bool | None = None
     """Whether its queue calls the customer before the agent; a queue not known does not."""
+    voicemail: bool | None = None
+    """Whether a voicemail has asked for it."""
+    divisions: frozenset[str] = frozenset()
+    """Ids of those that their queues belong to; a queue not known belongs to none."""
+    campaigns: frozenset[str] = frozenset()
+    """Ids of the campaigns whose previews they are."""
 
     def admits(self, sight: Sight) -> bool:
         """Whether a callback is one of them."""
         callback = sight.callback
         if self.queues and callback.queue_id not in self.queues:
             return False
-        if self.automated is not None and callback.automated is not self.automated:
-            return False
         if self.preview is not None and callback.preview is not self.preview:
             return False
-        return self.customer_first is None or sight.customer_first is self.customer_first
+        if self.automated is not None and callback.automated is not self.automated:
+            return False
+        if self.customer_first is not None and sight.customer_first is not self.customer_first:
+            return False
+        if self.voicemail is not None and (callback.voicemail is not None) is not self.voicemail:
+            return False
+        if self.campaigns and callback.campaign_id not in self.campaigns:
+            return False
+        return not self.divisions or sight.division_id in self.divisions
 
 
 EVERYTHING = Filter()
@@ -57,7 +70,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """What it watches: a key of `KINDS`."""
     after: timedelta
-    """The threshold: how long since the kind's own beginning."""
+    """The threshold: how long since the kind's own beginning, or before what is to come."""
     sustained: timedelta = timedelta()
     """How much longer the threshold must stay passed: `for` in a file of rules."""
     times: float = 1
@@ -82,12 +95,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """When it becomes alarming, and on which clock; None while it does not apply."""
         if self.where is not EVERYTHING and not self.where.admits(sight):
             return None
-        begun = KINDS[self.kind].begun(sight, self.times)
+        kind = KINDS[self.kind]
+        begun = kind.begun(sight, self)
         if begun is None:
             return None
-        long = self.after + self.sustained
-        at = begun.at + long if self.hours is None else self.hours.later(begun.at, long)
-        return None if at is None else Begun(at, begun.clock)
+        at, long = begun.at - self.after, self.sustained
+        if not kind.ahead:
+            at, long = begun.at, max(self.after, begun.least) + self.sustained
+        passed = at + long if self.hours is None else self.hours.later(at, long)
+        return None if passed is None else Begun(passed, begun.clock)
 
 
 class RuleSet:
@@ -101,15 +117,6 @@ class RuleSet:
             state: tuple(rule for rule in self.rules if state in self.kind_of(rule).states)
             for state in State
         }
-
-    @classmethod
-    def built_in(cls, due_grace: timedelta, not_dialled: timedelta) -> "RuleSet":
-        """Give what is watched without a file of rules."""
-        set_apart = {"due_not_released": due_grace, "connected_not_dialled": not_dialled}
-        return cls(
-            Rule(name=name, kind=name, after=set_apart.get(name, kind.after), summary=kind.summary)
-            for name, kind in KINDS.items()
-        )
 
     def of(self, state: State) -> tuple[Rule, ...]:
         """Give the rules that may concern a callback in that state."""

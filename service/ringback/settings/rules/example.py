@@ -28,7 +28,8 @@ SAMPLE_HOURS = {
     "time_zone": "Europe/Berlin",
     "closed": ["2026-12-25", "2027-01-01"],
 }
-SAMPLE_WHERE = {"queues": ["11111111-1111-4111-8111-111111111111"]}
+SAMPLE_IDS = ["11111111-1111-4111-8111-111111111111"]
+SAMPLE_WHERE = {"queues": SAMPLE_IDS, "divisions": SAMPLE_IDS, "campaigns": SAMPLE_IDS}
 
 
 def rules_example(built_in: RuleSet) -> str:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 
 from ringback.core.watch.hours import WEEK, Hours
+from ringback.core.watch.kinds import KINDS
 from ringback.core.watch.rules import Filter, Rule, RuleSet, Severity
 from ringback.errors import SettingsError
 from ringback.settings.loading import closest, shown
@@ -46,7 +47,7 @@ class _Reading:
     def __init__(self, file: str, built_in: RuleSet) -> None:
         self._file = file
         self._built_in = built_in
-        self._patterns = {rule.kind: rule for rule in built_in.rules if rule.name == rule.kind}
+        self._patterns = {rule.name: rule for rule in built_in.rules}
         self._hours: dict[str, Hours] = {}
 
     def read(self, document: Table) -> RuleSet:
@@ -113,12 +114,14 @@ class _Reading:
 
     def _pattern(self, place: str, name: str, kind: str | None) -> Rule:
         """Give the built-in rule whose values a rule has where it gives none."""
-        found = self._patterns.get(name if kind is None else kind)
+        found = self._patterns.get(name)
+        if found is None or kind not in {None, found.kind}:
+            found = self._patterns.get(kind or name) if (kind or name) in KINDS else None
         if found is None:
             wrong = f"{shown(kind)} cannot be watched"
             if kind is None:
                 wrong = f"it is missing, and no kind is called {shown(name)}"
-            self._refuse(f"{place}: kind", f"{wrong}; allowed: {', '.join(sorted(self._patterns))}")
+            self._refuse(f"{place}: kind", f"{wrong}; allowed: {', '.join(sorted(KINDS))}")
         return found
 
     def _hours_named(self, place: str, name: str) -> Hours:

@@ -27,11 +27,18 @@ class WhereTable(msgspec.Struct):
     """`[rule.where]`: which callbacks a rule is for."""
 
     queues: Annotated[_SOME_IDS, means("In one of these queues.", "a list of ids of queues")]
-    automated: Annotated[bool, means("Made by a campaign, or not.")]
+    divisions: Annotated[
+        _SOME_IDS, means("In a queue of one of these divisions.", "a list of ids of divisions")
+    ]
+    campaigns: Annotated[
+        _SOME_IDS, means("A preview of one of these campaigns.", "a list of ids of campaigns")
+    ]
+    automated: Annotated[bool, means("Placed by the platform without an agent, or not.")]
     preview: Annotated[bool, means("A dialer's preview, or not.")]
     customer_first: Annotated[
         bool, means("In a queue that calls the customer before the agent, or not.")
     ]
+    voicemail: Annotated[bool, means("Asked for by a voicemail, or not.")]
 
 
 class RuleTable(msgspec.Struct):

@@ -1,7 +1,6 @@
 import pytest
 
 from ringback.core.snapshots import QueueSettings, Sighting
-from ringback.core.watch.kinds import KINDS
 from support.callbacks import Follower, agent, alert, call, customer, kind, queue, told
 
 LATE = customer(state="scheduled", scheduled_at=60)
@@ -14,14 +13,6 @@ def alerts(follower: Follower) -> list[tuple[str, str]]:
         (kind(event), event.id)
         for event in follower.told
         if event.type.startswith("ringback.alert")
-    ]
-
-
-def test_there_are_three_rules_so_far() -> None:
-    assert list(KINDS) == [
-        "due_not_released",
-        "connected_not_dialled",
-        "auto_dial_missed",
     ]
 
 

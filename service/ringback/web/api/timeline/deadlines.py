@@ -11,8 +11,8 @@ from ringback.core.derivation import Cast, seen_dialled, voice_visible
 from ringback.core.events import Time, rfc3339
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.watch.kinds import Begun
 from ringback.core.watch.rules import Rule
+from ringback.core.watch.sight import Begun
 
 __all__ = ["Deadline", "deadlines_of"]
 

@@ -13,8 +13,8 @@ from ringback.core.events import Event, Time, rfc3339
 from ringback.core.gaps import Gap
 from ringback.core.policy import Policy
 from ringback.core.records import Callback, Conversation
-from ringback.core.watch.kinds import Begun
 from ringback.core.watch.rules import Rule
+from ringback.core.watch.sight import Begun
 from ringback.web.api.answers import Answer
 from ringback.web.api.timeline.around import (
     LifeAlert,
