@@ -91,9 +91,9 @@ async def test_one_that_is_down_slow_or_mad_holds_up_no_other(tmp_path: Path) ->
         Endpoint(status=400, body=b"canary") as fussy,
         Endpoint(body=b"<html>canary</html>") as mad,
         Endpoint(*["hang up"] * 100) as rude,
-        Endpoint(delay=SOON) as slow,
+        Endpoint(silent=True) as slow,
     ):
-        quick = {"give_up_seconds": 3, "timeout_seconds": 0.5}
+        quick = {"give_up_seconds": 3, "timeout_seconds": 0.5, "most_per_minute": 600}
         settings = {
             **receiver("good", "webhook", good.url),
             **receiver("broken", "webhook", broken.url, **quick),

@@ -28,19 +28,20 @@ class Endpoint:
     """
 
     def __init__(
-        self, *answers: Any, status: int = 200, body: bytes = b"ok", delay: float = 0.0
+        self, *answers: Any, status: int = 200, body: bytes = b"ok", silent: bool = False
     ) -> None:
         self.answers = list(answers)
         self.status = status
         self.body = body
-        self.delay = delay
-        """Seconds until it answers."""
+        self.silent = silent
+        """Whether it takes everything and answers nothing, to its end."""
+        self._ended = asyncio.Event()
         self.posted: list[Posted] = []
         self.url = ""
         self._runner: web.ServerRunner | None = None
 
     async def __aenter__(self) -> Self:
-        self._runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(web.Server(self._serve))
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -49,13 +50,14 @@ class Endpoint:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._runner is not None
+        self._ended.set()
         await self._runner.cleanup()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.posted.append(Posted(request.path_qs, headers, await request.read()))
-        if self.delay:
-            await asyncio.sleep(self.delay)
+        if self.silent:
+            await self._ended.wait()
         answer = self.answers.pop(0) if self.answers else (self.status, {}, self.body)
         if answer == "hang up":
             assert request.transport is not None

@@ -33,6 +33,8 @@ LONGEST = 60.0
 SHORTEST = 0.001
 LONGEST_AFTER = 3600.0
 """A receiver that asks to be left alone for longer is asked again all the same."""
+NOT_SENT = {DeliveryFault.UNREACHABLE, DeliveryFault.FORBIDDEN_TARGET, DeliveryFault.TLS}
+"""Attempts that fail so have told nobody anything."""
 ALERT = b'"type":"ringback.alert.'
 
 log = structlog.get_logger(__name__)
@@ -178,6 +180,8 @@ class Outbox:
             tries += 1
             error = await self._attempt(lambda: self.receiver.deliver(message))
             now = self._pipeline.clock.now()
+            if tries > 1 and (error is None or error.fault not in NOT_SENT):
+                self.notices.tried(now)
             if error is None:
                 self.sent += 1
                 self.notices.delivered(now)
@@ -189,7 +193,6 @@ class Outbox:
                 return
             free = (self.notices.may_try_at() - now).total_seconds()
             await asyncio.sleep(max(next(waits), min(error.after, LONGEST_AFTER), free))
-            self.notices.tried(self._pipeline.clock.now())
 
     async def _attempt(self, send: Callable[[], Awaitable[None]]) -> DeliveryError | None:
         """Try once; give what went wrong. Whatever that is, it is this receiver's trouble alone."""
