@@ -14,7 +14,7 @@ from ringback.app.doors import Doors
 from ringback.app.showing import Showing
 from ringback.core.policy import Policy
 from ringback.runtime.pipeline import Pipeline
-from ringback.settings import PrivacySettings, Settings, WebSettings
+from ringback.settings import CleanupSettings, PrivacySettings, Settings, WebSettings
 from ringback.stores.memory import MemoryStore
 from ringback.web.app import create_app
 from ringback.web.connection import Connection
@@ -39,7 +39,11 @@ class House:
         self.seconds = 0.0
         self.tokens = tokens_file(folder)
         privacy = PrivacySettings(numbers=True, names=True)
-        settings = Settings(web=WebSettings(tokens=str(self.tokens), **web), privacy=privacy)
+        settings = Settings(
+            web=WebSettings(tokens=str(self.tokens), **web),
+            privacy=privacy,
+            cleanup=CleanupSettings(enabled=True),
+        )
         store = MemoryStore(timedelta(days=8))
         self.pipeline: Pipeline = make_pipeline(store, self, policy=Policy())
         self.pipeline.decoder = Decoder(Privacy(numbers=True, names=True), 1 << 20)

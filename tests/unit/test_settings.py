@@ -348,3 +348,13 @@ def test_a_variable_about_a_receiver_is_refused_by_its_own_name() -> None:
     with pytest.raises(SettingsError, match="did you mean RINGBACK_RECEIVERS__OPS__KIND") as caught:
         load(None, {variable: "stdout"})
     assert caught.value.path == variable
+
+
+def test_clean_up_is_for_kinds_of_alerts_that_there_are(tmp_path: Path) -> None:
+    assert not load(None, {}).cleanup.enabled
+    given = written(tmp_path, '[cleanup]\nenabled = true\nkinds = "too_old, held_too_long"\n')
+    assert load(given, {}).cleanup.enabled
+    with pytest.raises(SettingsError, match=r"cleanup.kinds: there is no kind 'old'; known: "):
+        load(None, {"RINGBACK_CLEANUP__KINDS": "old"})
+    with pytest.raises(SettingsError, match=r"cleanup.kinds: names no kind of alert"):
+        load(None, {"RINGBACK_CLEANUP__ENABLED": "true", "RINGBACK_CLEANUP__KINDS": ""})

@@ -108,6 +108,7 @@ async def _genesys(settings: Settings, clock: Clock) -> list[Finding]:
             patterns=patterns,
             topics=genesys.topics,
             most_channels=genesys.most_channels,
+            cleanup=settings.cleanup.enabled,
         ).run()
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from ringback import __version__
 from ringback.app.charting import Charting
+from ringback.app.cleaning import Cleaner
 from ringback.app.parts import make_policy
 from ringback.app.sources import queue_names
 from ringback.ports import Audit, Source, Store
@@ -25,6 +26,7 @@ from ringback.web.api.alerts import alerts_handlers
 from ringback.web.api.answers import Answers
 from ringback.web.api.audit import audit_handlers
 from ringback.web.api.callbacks import callbacks_handlers
+from ringback.web.api.cleanup import cleanup_handlers
 from ringback.web.api.life import life_handlers
 from ringback.web.api.schemas import schemas_handlers
 from ringback.web.api.session import Place, session_handlers
@@ -64,6 +66,8 @@ class Showing:
         names = self._names = partial(queue_names, source)
         self.answers = answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, platform_link(settings))
+        cleanup = settings.cleanup
+        self.cleaner = Cleaner(cleanup, pipeline, source, audit) if cleanup.enabled else None
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
             *life_handlers(
@@ -75,6 +79,7 @@ class Showing:
             *trends_handlers(answers, lambda: (self.charting.trends, self.charting.complete)),
             *session_handlers(answers, place, names),
             *audit_handlers(answers, audit),
+            *([] if self.cleaner is None else cleanup_handlers(answers, self.cleaner, place)),
             *schemas_handlers(answers, __version__, asking=bool(settings.web.tokens)),
             *events_handlers(self.feed),
             *sockets_handlers(self.feed),

@@ -4,6 +4,7 @@
 Only `app` and `cli` read settings; they hand each part the numbers it needs.
 """
 
+from ringback.settings.cleanup import CleanupSettings
 from ringback.settings.describing import Secret
 from ringback.settings.example import example
 from ringback.settings.loading import load
@@ -23,6 +24,7 @@ from ringback.settings.schema import (
 )
 
 __all__ = [
+    "CleanupSettings",
     "LogSettings",
     "PrivacySettings",
     "ReceiverSettings",

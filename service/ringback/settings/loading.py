@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from ringback.errors import SettingsError
+from ringback.settings.cleanup import check_cleanup
 from ringback.settings.describing import Secret
 from ringback.settings.options import Option, options, receiver_options, section_types
 from ringback.settings.platform import check_platform
@@ -204,6 +205,7 @@ def _check(settings: Settings) -> None:
             f"{source.reconnect_first_seconds} is more than source.reconnect_most_seconds,"
             f" {source.reconnect_most_seconds}",
         )
+    check_cleanup(settings.cleanup)
     check_receivers(settings.receivers)
     if not settings.store.path:
         raise SettingsError("store.path", "names no file")

@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from ringback.settings.cleanup import CleanupSettings
 from ringback.settings.describing import A_NAME, NAME, Secret, between, means
 from ringback.settings.receivers import ReceiverSettings
 
 __all__ = [
     "A_NAME",
     "NAME",
+    "CleanupSettings",
     "GenesysSettings",
     "LogSettings",
     "PrivacySettings",
@@ -400,6 +402,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     record: RecordSettings = RecordSettings()
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
+    cleanup: CleanupSettings = CleanupSettings()
     sinks: SinkSettings = SinkSettings()
     log: LogSettings = LogSettings()
     simulator: SimulatorSettings = SimulatorSettings()

@@ -23,6 +23,8 @@ ROUTES = {
     ("GET", "/api/v1/callbacks"): LOOKING,
     ("GET", "/api/v1/callbacks/{callback_id}"): LOOKING,
     ("POST", "/api/v1/callbacks/{callback_id}/reveal"): ACTING,
+    ("GET", "/api/v1/cleanup"): ACTING,
+    ("POST", "/api/v1/cleanup"): ACTING,
     ("GET", "/api/v1/events"): LOOKING,
     ("GET", "/api/v1/feed"): LOOKING,
     ("WEBSOCKET", "/api/v1/feed"): LOOKING,

@@ -14,7 +14,7 @@ from ringback.app.showing import Showing
 from ringback.core.policy import Policy
 from ringback.ports import Deed
 from ringback.runtime.pipeline import Pipeline
-from ringback.settings import Settings
+from ringback.settings import CleanupSettings, Settings
 from ringback.settings.schema import GenesysSettings, SourceSettings
 from ringback.stores.memory import MemoryStore
 from ringback.web.access.access import OpenAccess
@@ -383,3 +383,23 @@ async def test_what_cannot_be_done_is_not_noted(path: str) -> None:
         answer = await shown.web.post(API + path, json={"alertId": "c-9/not_released/1"})
         assert answer.status_code == 404
         assert shown.audit.noted == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_clean_up_is_not_there_unless_enabled_nor_for_sources_that_cannot(
+    method: str,
+) -> None:
+    body = {"conversations": [{"conversationId": "c-1", "seen": "x"}]}
+    shown = Shown()
+    async with shown.following():
+        answer = await shown.web.request(method, f"{API}/cleanup", json=body)
+        assert answer.status_code == 404
+        assert "cleanup" not in (await shown.web.get("/openapi.json")).text
+    shown = Shown(settings=Settings(cleanup=CleanupSettings(enabled=True)))
+    async with shown.following():
+        answer = await shown.web.request(method, f"{API}/cleanup", json=body)
+        assert answer.status_code == 409
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "takes one of kind genesys" in answer.json()["detail"]
+        assert "/api/v1/cleanup" in (await shown.web.get("/openapi.json")).text
+    assert shown.audit.noted == []

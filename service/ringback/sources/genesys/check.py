@@ -14,7 +14,13 @@ from ringback.sources.findings import Finding, Level
 from ringback.sources.genesys.client import Answer, RestClient, read_as
 from ringback.sources.genesys.exchange import proxy_for
 from ringback.sources.genesys.patterns import Patterns
-from ringback.sources.genesys.permissions import available_topics, reads, some, try_topics
+from ringback.sources.genesys.permissions import (
+    available_topics,
+    disconnects,
+    reads,
+    some,
+    try_topics,
+)
 from ringback.sources.genesys.plan import (
     MOST_CHANNELS,
     WHAT,
@@ -60,8 +66,9 @@ class Check:
         patterns: Patterns,
         topics: TopicChoice,
         most_channels: int,
+        cleanup: bool = False,
     ) -> None:
-        """`region` is its name, for people."""
+        """`region` is its name, for people; `cleanup` says whether conversations may be ended."""
         self.findings: list[Finding] = []
         self._client = client
         self._clock = clock
@@ -70,6 +77,7 @@ class Check:
         self._patterns = patterns
         self._topics: TopicChoice = topics
         self._most_channels = most_channels
+        self._cleanup = cleanup
 
     async def run(self) -> list[Finding]:
         """Look at all of it; what cannot be looked at for want of something else is left out."""
@@ -89,6 +97,8 @@ class Check:
             await self._channels(discovery)
         ids = [] if discovery is None else list(discovery.queues)
         self.findings += await reads(self._client, ids, self._clock.now())
+        if self._cleanup:
+            self.findings.append(await disconnects(self._client))
         self._budget(discovery)
         return self.findings
 

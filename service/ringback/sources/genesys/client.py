@@ -141,6 +141,32 @@ class RestClient:
                     await asyncio.sleep(patience.after(error))
             self.retries += 1
 
+    async def request_once(
+        self, method: str, path: str, *, within: float, urgency: Urgency, name: str
+    ) -> Answer:
+        """Ask once, and so many seconds from now at the latest, or not at all.
+
+        For what acts on something that was seen just now. Raises `PlatformError` for all but 2xx.
+        """
+        asked = _Asked(method, path, f"{method} {name}", None, None)
+        try:
+            async with asyncio.timeout(within):
+                token = await self._login.token()
+                await self.budget.take(urgency, asked.name)
+        except TimeoutError:
+            raise PlatformError(
+                PlatformFault.THROTTLED,
+                asked.name,
+                f"its turn did not come within {within:g} seconds",
+                "try again when the daemon has less to read",
+            ) from None
+        try:
+            return await self._attempt(asked, token)
+        except PlatformError as error:
+            if error.fault is PlatformFault.UNAUTHORIZED:
+                self._login.refused(token)
+            raise
+
     async def _attempt(self, asked: _Asked, token: Token) -> Answer:
         reply = await self._send(asked, token)
         if reply.answer.status in OK:

@@ -12,12 +12,13 @@ import msgspec
 from ringback.errors import PlatformError, PlatformFault
 from ringback.sources.findings import Finding, Level
 from ringback.sources.genesys.client import RestClient, Urgency, read_as
+from ringback.sources.genesys.disconnecting import DISCONNECT, PERMISSION
 from ringback.sources.genesys.plan import MOST_TOPICS
 from ringback.sources.genesys.queries import observations_query, open_query
 from ringback.wire.rest import AvailableTopic, AvailableTopics, Channel, ChannelTopic, Subscriptions
 from ringback.wire.topics import subject
 
-__all__ = ["available_topics", "reads", "some", "try_topics"]
+__all__ = ["available_topics", "disconnects", "reads", "some", "try_topics"]
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 CHANNELS = "/api/v2/notifications/channels"
@@ -54,6 +55,16 @@ async def reads(client: RestClient, queue_ids: Sequence[str], now: datetime) -> 
         ),
     ]
     return [await _permission(*each) for each in tries]
+
+
+async def disconnects(client: RestClient) -> Finding:
+    """Try what clean-up does, on a conversation that there is not."""
+    path = DISCONNECT.replace("{id}", NOBODY)
+    return await _permission(
+        PERMISSION,
+        "to disconnect conversations, as [cleanup] enabled lets operators",
+        lambda: client.request("POST", path, name=DISCONNECT),
+    )
 
 
 async def _permission(name: str, why: str, ask: Callable[[], Awaitable[object]]) -> Finding:

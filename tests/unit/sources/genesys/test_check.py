@@ -83,6 +83,8 @@ def found(
     clock: LoopClock | None = None,
     patterns: Patterns | None = None,
     most_channels: int = 20,
+    *,
+    cleanup: bool = False,
 ) -> list[Finding]:
     findings: list[Finding] = []
     clock = clock or LoopClock()
@@ -96,6 +98,7 @@ def found(
             patterns=patterns or Patterns(),
             topics="conversations",
             most_channels=most_channels,
+            cleanup=cleanup,
         )
         findings.extend(await check.run())
 
@@ -221,6 +224,18 @@ def test_permissions_that_are_missing_are_named(name: str) -> None:
     finding = only(found(platform(**{name: json_answer({"message": "no"}, 403)})))
     assert finding.about == "permission"
     assert ":view is missing; it is needed to " in finding.text
+
+
+def test_what_clean_up_needs_is_looked_at_when_it_is_enabled() -> None:
+    path = "POST /api/v2/conversations/00000000-0000-4000-8000-000000000000/disconnect"
+    name = "conversation:communication:disconnect"
+    nobody = json_answer({"message": "not found", "code": "not.found"}, 404)
+    well = found(platform() | {path: nobody}, cleanup=True)
+    said = f"{name}, to disconnect conversations, as [cleanup] enabled lets operators"
+    assert said in [finding.text for finding in well]
+    finding = only(found(platform() | {path: json_answer({"message": "no"}, 403)}, cleanup=True))
+    assert finding.text.startswith(f"{name} is missing; it is needed to disconnect")
+    assert not [one for one in found() if name in one.text]
 
 
 def test_what_cannot_be_told_is_not_claimed() -> None:

@@ -146,6 +146,49 @@ async def dropped(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response()
 
 
+ENDING = "POST /api/v2/things/t-1/end"
+
+
+async def asked_once(client: RestClient) -> Any:
+    return await client.request_once(
+        "POST",
+        "/api/v2/things/t-1/end",
+        within=5,
+        urgency=Urgency.REPAIR,
+        name="/api/v2/things/{id}/end",
+    )
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_what_is_asked_once_is_never_tried_again(status: int) -> None:
+    async def work(platform: FakePlatform, client: RestClient) -> None:
+        with pytest.raises(PlatformError) as caught:
+            await asked_once(client)
+        assert caught.value.status == status
+        assert caught.value.request == "POST /api/v2/things/{id}/end"
+        assert platform.times(ENDING) == 1
+        if status == 429:
+            await asyncio.sleep(10)
+        assert (await asked_once(client)).status == 202
+        assert client.tokens == (2 if status == 401 else 1)
+
+    talk(work, {ENDING: [json_answer({"message": "no"}, status), 202]})
+
+
+def test_what_is_asked_once_is_not_asked_late() -> None:
+    async def work(platform: FakePlatform, client: RestClient) -> None:
+        for _ in range(10):
+            await client.request("GET", "/api/v2/things", urgency=Urgency.CHANNEL)
+        with pytest.raises(PlatformError, match="did not come within 5 seconds") as caught:
+            await asked_once(client)
+        assert caught.value.fault is PlatformFault.THROTTLED
+        await asyncio.sleep(60)
+        assert platform.times(ENDING) == 0
+        assert (await asked_once(client)).status == 202
+
+    talk(work, {THING: {}, ENDING: 202}, per_minute=10)
+
+
 def test_silence_and_broken_connections_are_tried_again() -> None:
     async def work(platform: FakePlatform, client: RestClient) -> None:
         assert (await client.request("GET", "/api/v2/things")).body == b"[]"
