@@ -9,6 +9,8 @@ from support.showing import showing
 
 ROW = "#callbacks .table-body [role=row]"
 A_MINUTE_AGO = "2026-11-22T08:00:00.000Z"
+PROOF = {"confirmed": True, "by": "read", "time": A_MINUTE_AGO}
+UNPROVED = {"confirmed": False, "why": "the source cannot read"}
 STUCK = {
     "scheduled": "due_not_released",
     "connected": "connected_not_dialled",
@@ -21,8 +23,11 @@ STUCK = {
 async def test_axe_finds_nothing(look: Look, theme: str, where: str) -> None:
     centre = Centre(45)
     ids = list(centre.rows)
-    for each in ids[:3]:
-        await centre.fire(each)
+    for number, each in enumerate(ids[:9]):
+        await centre.fire(each, severity=("critical", "warning", "info")[number % 3], proof=PROOF)
+    for each in ids[9:18]:
+        await centre.fire(each, "waiting_too_long", queueId="queue-1", proof=UNPROVED)
+    await centre.fire_of_source()
     await centre.doubt(ids[5])
     await centre.blind(A_MINUTE_AGO)
     async with showing(centre) as address:
@@ -33,6 +38,8 @@ async def test_axe_finds_nothing(look: Look, theme: str, where: str) -> None:
             bypass_csp=True,  # for the checker, not for the page
         )
         await expect(page.get_by_test_id("freshness")).to_contain_text("Blind")
+        if not where:
+            await page.locator(".alert-open[aria-expanded]").click()
         if "open" in where:
             await expect(page.locator(".state-bar").first).to_be_visible()
         await page.evaluate(AXE.read_text(encoding="utf-8"))

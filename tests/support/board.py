@@ -77,20 +77,40 @@ class Centre:
         row |= {"unverified": True, "sequence": row["sequence"] + 1}
         await self.tell("ringback.callback.unverified.v1", row)
 
-    async def fire(self, callback: str, rule: str = "connected_not_dialled") -> str:
+    async def fire(
+        self, callback: str, rule: str = "connected_not_dialled", age: float = 0, **facts: Any
+    ) -> str:
         """Raise an alert."""
         row = self.rows[callback]
-        alert = {
-            "alertId": f"{callback}/{rule}/1",
-            "rule": rule,
-            "summary": "An agent accepted the callback and nobody dials.",
-            "callbackId": callback,
-            "conversationId": row["conversationId"],
-            "state": row["state"],
-            "stateSince": row["since"],
-            "since": instant(),
-            "queueId": row["queueId"],
-        }
+        return await self._raise(
+            {
+                "alertId": f"{callback}/{rule}/1",
+                "rule": rule,
+                "summary": "An agent accepted the callback and nobody dials.",
+                "callbackId": callback,
+                "conversationId": row["conversationId"],
+                "state": row["state"],
+                "stateSince": row["since"],
+                "since": instant(-age),
+                "queueId": row["queueId"],
+            }
+            | facts
+        )
+
+    async def fire_of_source(self, rule: str = "source_blind", **facts: Any) -> str:
+        """Raise an alert about the source."""
+        return await self._raise(
+            {
+                "alertId": f"source:main/{rule}/1",
+                "rule": rule,
+                "summary": "The source hears nothing.",
+                "source": "main",
+                "since": instant(),
+            }
+            | facts
+        )
+
+    async def _raise(self, alert: dict[str, Any]) -> str:
         self.alerts[alert["alertId"]] = alert
         await self.tell("ringback.alert.firing.v1", alert)
         return str(alert["alertId"])
@@ -148,7 +168,7 @@ class Centre:
             "id": f"event/{self.position}",
             "source": "/orgs/local",
             "type": kind,
-            "subject": data["callbackId"],
+            "subject": data.get("callbackId", "source:main"),
             "time": instant(),
             "data": data | {"observedTime": instant(), "clock": {"name": "cloud"}},
         }

@@ -128,6 +128,13 @@ def life(row: dict[str, Any]) -> dict[str, Any]:
         "deadlines": [
             {"kind": "scheduled", "at": at(200), "clock": "provider", "state": "passed"},
             {"kind": "auto_dial", "at": at(600), "clock": "cloud", "state": "passed"},
+            {
+                "kind": "talking_too_long",
+                "at": instant(300),
+                "clock": "cloud",
+                "severity": "critical",
+                "state": "armed",
+            },
         ],
         "gaps": [
             {"id": "gap-1", "source": "main", "from": at(350), "until": at(380), "cause": "cut"}
@@ -136,7 +143,9 @@ def life(row: dict[str, Any]) -> dict[str, Any]:
             {
                 "alertId": f"{row['callbackId']}/auto_dial_missed/1",
                 "rule": "auto_dial_missed",
+                "severity": "warning",
                 "summary": "The automatic call was due and never came.",
+                "proof": {"confirmed": True, "by": "read", "time": at(614)},
                 "since": at(615),
             }
         ],

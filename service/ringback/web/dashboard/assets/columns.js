@@ -3,7 +3,8 @@ import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { Age, Countdown, Ticking } from "./ticking.js";
 import { clock } from "./clock.js";
-import { atMinute, briefRule, duration, short, stateLabel } from "./words.js";
+import { Severity, briefRule, ruleLabel, severityOf } from "./rules.js";
+import { atMinute, duration, short, stateLabel } from "./words.js";
 
 // A new one for each: an element that is used again keeps the page that it was in before.
 const nothing = () => html`<span class="nothing" aria-label="none">–</span>`;
@@ -17,18 +18,26 @@ function drawState({ row, alerts }) {
       <${Icon} name="doubt" size=${13} /><span class="unseen">unverified</span>
     </span>`
     }
-    ${alerts.map(
-      (alert) => html`<span
-        key=${alert.alertId}
-        class="mark"
-        data-kind=${alert.acknowledged ? "seen" : "alert"}
-        title=${alert.summary}
-      >
-        <${Icon} name="alert" size=${13} />
-        <span class="mark-name">${briefRule(alert.rule)}</span>
-      </span>`,
-    )}
+    ${alerts.length > 0 && drawAlerts(alerts)}
   </span>`;
+}
+
+// The worst by name, the others by their number.
+function drawAlerts([worst, ...others]) {
+  return html`<span
+      class="mark"
+      data-severity=${worst.acknowledged ? "seen" : severityOf(worst)}
+      title=${worst.summary}
+    >
+      <${Severity} of=${worst} size=${13} />
+      <span class="mark-name">${briefRule(worst.rule)}</span>
+    </span>
+    ${
+      others.length > 0 &&
+      html`<span class="soft" title=${others.map((each) => ruleLabel(each.rule)).join(", ")}
+        >+${others.length}<span class="unseen"> more alerts</span></span
+      >`
+    }`;
 }
 
 const drawSince = ({ row }) => html`<${Age} since=${row.since} />`;

@@ -2,18 +2,13 @@
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Timeline } from "./timeline.js";
-import { Age, Ticking } from "./ticking.js";
+import { Age } from "./ticking.js";
 import { Failure, get, post } from "./api.js";
 import { announce } from "./announcing.js";
 import { clock } from "./clock.js";
-import { atMinute, atSecond, duration, ruleLabel, short, stateLabel, worded } from "./words.js";
+import { Deadlines, Events, Gaps, Legs, Raised, States } from "./lists.js";
+import { atMinute, atSecond, duration, short, stateLabel, worded } from "./words.js";
 
-const CAUSES = {
-  notification: "frame",
-  reconcile: "REST read",
-  timer: "timer",
-  operator: "operator",
-};
 const EVERY_MS = 1000;
 
 export function Drawer({ id, row, link, queueName, onClose }) {
@@ -99,6 +94,7 @@ function Life({ life, link, queueName }) {
     <${Timeline} life=${life} now=${now} />
     ${!life.complete && html`<p class="soft note">The journal no longer has the beginning.</p>`}
     <${Facts} life=${life} queueName=${queueName} operator=${link.session.role === "operator"} />
+    ${!life.ended && life.deadlines.length > 0 && html`<${Deadlines} deadlines=${life.deadlines} />`}
     <${States} life=${life} />
     ${life.alerts.length > 0 && html`<${Raised} alerts=${life.alerts} />`}
     ${life.legs.length > 0 && html`<${Legs} legs=${life.legs} queueName=${queueName} />`}
@@ -181,112 +177,4 @@ function offersOf(life) {
   for (const { result } of life.offers) counted.set(result, (counted.get(result) ?? 0) + 1);
   const parts = [...counted].map(([result, number]) => `${number} ${worded(result).toLowerCase()}`);
   return `${life.callback.offers}${parts.length ? ` (${parts.join(", ")})` : ""}`;
-}
-
-function Listed({ name, columns, rows, open = true }) {
-  return html`<details class="listed" open=${open}>
-    <summary><h3>${name}</h3></summary>
-    <table>
-      <thead>
-        <tr>
-          ${columns.map((column) => html`<th scope="col">${column}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          (cells) =>
-            html`<tr>
-              ${cells.map((cell) => html`<td>${cell}</td>`)}
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </details>`;
-}
-
-function States({ life }) {
-  const rows = life.states.map((each) => [
-    html`<span class="state" data-state=${each.state}
-      ><${Icon} name=${each.state} /> ${stateLabel(each.state)}</span
-    >`,
-    atMinute(each.from, clock.now()).includes(",")
-      ? atMinute(each.from, clock.now())
-      : atSecond(each.from),
-    each.until || life.ended
-      ? duration((each.seconds ?? 0) * 1000)
-      : html`<${Ticking} text=${(now) => duration(now - Date.parse(each.from))} />`,
-    each.clock + (each.mixed ? ", mixed" : ""),
-    [
-      CAUSES[each.cause] ?? each.cause,
-      each.lateSeconds >= 1 && `${Math.round(each.lateSeconds)} s late`,
-    ]
-      .filter(Boolean)
-      .join(", "),
-  ]);
-  return html`<${Listed}
-    name="States"
-    columns=${["State", "From", "For", "Clock", "Rests on"]}
-    rows=${rows}
-  />`;
-}
-
-function Raised({ alerts }) {
-  const rows = alerts.map((each) => [
-    ruleLabel(each.rule),
-    atSecond(each.since),
-    each.until ? `${atSecond(each.until)} ${worded(each.reason)}` : "still",
-    each.acknowledged ? `${each.acknowledged.by}, ${atSecond(each.acknowledged.time)}` : "–",
-  ]);
-  return html`<${Listed}
-    name="Alerts"
-    columns=${["Alert", "Since", "Until", "Seen by"]}
-    rows=${rows}
-  />`;
-}
-
-function Legs({ legs, queueName }) {
-  const rows = legs.map((each) => [
-    `${worded(each.role)}, ${each.medium}`,
-    worded(each.phase),
-    (each.userId && html`<span class="id" title=${each.userId}>${short(each.userId)}</span>`) ||
-      (each.queueId && queueName(each.queueId)) ||
-      "–",
-    each.connectedTime ? atSecond(each.connectedTime) : "–",
-    each.endedTime ? atSecond(each.endedTime) : "–",
-  ]);
-  return html`<${Listed}
-    name="Legs"
-    columns=${["Leg", "Phase", "Who", "Connected", "Ended"]}
-    rows=${rows}
-    open=${false}
-  />`;
-}
-
-function Gaps({ gaps }) {
-  const rows = gaps.map((each) => [
-    each.source,
-    atSecond(each.from),
-    each.until ? atSecond(each.until) : "still",
-    worded(each.cause),
-  ]);
-  return html`<${Listed}
-    name="Gaps"
-    columns=${["Source", "From", "Until", "Cause"]}
-    rows=${rows}
-  />`;
-}
-
-function Events({ events }) {
-  const rows = events.map((each) => [
-    atSecond(each.time),
-    worded(each.type.replace(/^ringback\.(callback|alert)\.|\.v1$/g, "")),
-    (each.reasons ?? []).map(worded).join(", ") || "–",
-    CAUSES[each.cause] ?? each.cause ?? "–",
-  ]);
-  return html`<${Listed}
-    name=${`Events (${events.length})`}
-    columns=${["Time", "Event", "What", "Rests on"]}
-    rows=${rows}
-    open=${false}
-  />`;
 }

@@ -1,7 +1,8 @@
 // Queue, agent, alert and text: what is chosen is in the address.
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
-import { RULES, count, ruleLabel, short } from "./words.js";
+import { ruleLabel } from "./rules.js";
+import { count, short } from "./words.js";
 
 export function Filters({ view, query, queueName }) {
   const now = query.now;
@@ -9,7 +10,10 @@ export function Filters({ view, query, queueName }) {
   const agents = named([...new Set([...view.agents, ...now.agent])], short);
   const rules = [
     ["any", "With any alert"],
-    ...Object.keys(RULES).map((rule) => [rule, ruleLabel(rule)]),
+    ...named(
+      [...new Set([...view.stuck.rules, ...now.alert])].filter((rule) => rule !== "any"),
+      ruleLabel,
+    ),
   ];
   const shown = view.list.length;
   return html`<form

@@ -14,6 +14,24 @@ const FACTS = [
   "waitSeconds",
 ];
 
+const TOLD = [
+  "alertId",
+  "rule",
+  "kind",
+  "severity",
+  "summary",
+  "labels",
+  "proof",
+  "callbackId",
+  "conversationId",
+  "source",
+  "state",
+  "stateSince",
+  "since",
+  "queueId",
+  "userId",
+];
+
 // Gives `{id, row}`, row null if there is none any more; null if the event changes nothing.
 export function foldCallback(rows, event) {
   const kind = CALLBACK.exec(event.type)?.[1];
@@ -53,9 +71,6 @@ export function foldAlert(alerts, event) {
     if (!before) return null;
     return { id, alert: { ...before, acknowledged: { by: data.by, time: event.time } } };
   }
-  const { alertId, rule, summary, callbackId, conversationId } = data;
-  const { state, stateSince, since, queueId, userId } = data;
-  const alert = { alertId, rule, summary, callbackId, conversationId };
-  Object.assign(alert, { state, stateSince, since, queueId, userId });
+  const alert = Object.fromEntries(TOLD.map((fact) => [fact, data[fact]]));
   return { id, alert: { ...alert, acknowledged: before?.acknowledged } };
 }

@@ -15,7 +15,9 @@ import { Wall } from "./wall.js";
 import { Warnings } from "./freshness.js";
 import { announce, announceIn } from "./announcing.js";
 import { listenToKeys } from "./keys.js";
-import { ruleLabel, short } from "./words.js";
+import { SEVERITIES, ruleLabel, severityOf } from "./rules.js";
+import { short } from "./words.js";
+import { stuckOf } from "./stuck.js";
 import { startTheme, switchTheme } from "./theme.js";
 import { viewOf } from "./view.js";
 import { Empty, Loading } from "./nothing.js";
@@ -51,7 +53,7 @@ class Page extends Component {
 
   // A tab in the background says whether it is worth a look.
   #entitle() {
-    const firing = [...this.#store.alerts.values()].filter((alert) => !alert.acknowledged).length;
+    const firing = this.#current().stuck.unseen;
     const lost = this.#link.phase === "lost";
     document.title = `${lost ? "Not connected: " : firing ? `(${firing}) ` : ""}Ringback`;
   }
@@ -61,7 +63,10 @@ class Page extends Component {
     const seen = [this.#store.version, this.#query.now, this.#link.session];
     if (!this.#viewed || seen.some((each, index) => each !== this.#viewed[index])) {
       this.#viewed = seen;
-      this.#view = viewOf(this.#store, this.#query.now, this.queueName);
+      this.#view = {
+        ...viewOf(this.#store, this.#query.now, this.queueName),
+        stuck: stuckOf(this.#store),
+      };
     }
     return this.#view;
   }
@@ -71,7 +76,7 @@ class Page extends Component {
     this.#announced = new Set(this.#store.alerts.keys());
     if (known === null) return;
     for (const [id, alert] of this.#store.alerts) {
-      if (!known.has(id)) announce(`Alert: ${ruleLabel(alert.rule)}`);
+      if (!known.has(id)) announce(`${SEVERITIES[severityOf(alert)]}: ${ruleLabel(alert.rule)}`);
     }
   }
 
@@ -138,7 +143,7 @@ class Page extends Component {
         link.phase === "loading"
           ? html`<${Loading} link=${link} />`
           : wall
-            ? html`<${Wall} view=${view} store=${store} link=${link} queueName=${this.queueName} />`
+            ? html`<${Wall} view=${view} link=${link} queueName=${this.queueName} />`
             : this.#list(view, cursor)
       }
       ${help && html`<${Help} onClose=${() => this.setState({ help: false })} />`}
@@ -165,7 +170,14 @@ class Page extends Component {
         ${view.list.length === 0 && html`<${Empty} total=${view.total} query=${query} />`}
       </div>
       <div class="side">
-        <${Alerts} store=${store} link=${link} queueName=${this.queueName} onOpen=${this.open} />
+        <${Alerts}
+          stuck=${view.stuck}
+          store=${store}
+          link=${link}
+          query=${query}
+          queueName=${this.queueName}
+          onOpen=${this.open}
+        />
         <${Charts} trends=${link.trends} />
       </div>
       ${open && html`<${Drawer} id=${open} row=${store.rows.get(open)} link=${link} queueName=${this.queueName} onClose=${this.close} />`}

@@ -1,6 +1,11 @@
 // All that the page knows of the contact centre. Events are taken as they come and folded together,
 // once a frame at most; those who show are told a few times a second.
 import { foldAlert, foldCallback } from "./fold.js";
+import { silences } from "./silences.js";
+import { urgency } from "./stuck.js";
+
+const unseenFirst = (one, other) =>
+  Boolean(one.acknowledged) - Boolean(other.acknowledged) || urgency(one, other);
 
 const PAINT_MS = 200;
 const HIDDEN_MS = 1000;
@@ -9,8 +14,10 @@ export class Store {
   rows = new Map();
   alerts = new Map();
   sources = [];
+  silences = [];
   version = 0;
   #alertsOf = new Map();
+  #silenced = new WeakMap();
   #listeners = new Set();
   #pending = [];
   #due = false;
@@ -42,10 +49,28 @@ export class Store {
     this.#schedule();
   }
 
-  // The alerts of one callback, the worst known first.
+  // Who is not told of what, as it was last read.
+  silence(silences) {
+    this.silences = silences;
+    this.#silenced = new WeakMap();
+    this.#tell();
+  }
+
+  // The alerts of one callback, the worst that nobody has seen first.
   alertsOf(callbackId) {
     const ids = this.#alertsOf.get(callbackId);
-    return ids ? [...ids].map((id) => this.alerts.get(id)) : [];
+    return ids ? [...ids].map((id) => this.alerts.get(id)).sort(unseenFirst) : [];
+  }
+
+  // The silence that holds back an alert the longest; null if none does.
+  silenceOf(alert) {
+    if (!this.silences.length) return null;
+    let found = this.#silenced.get(alert);
+    if (found === undefined) {
+      found = this.silences.findLast((each) => silences(each, alert)) ?? null;
+      this.#silenced.set(alert, found);
+    }
+    return found;
   }
 
   onChange(listener) {
@@ -85,7 +110,9 @@ export class Store {
     }
   }
 
+  // One about a source is of no callback.
   #index(alert) {
+    if (!alert.callbackId) return;
     const known = this.#alertsOf.get(alert.callbackId) ?? new Set();
     this.#alertsOf.set(alert.callbackId, known.add(alert.alertId));
   }

@@ -1,6 +1,7 @@
 // The live callbacks. Only the rows in sight exist, whether there are ten or ten thousand.
 import { Component, html, steady } from "./html.js";
 import { COLUMNS } from "./columns.js";
+import { severityOf } from "./rules.js";
 
 export const ROW = 34;
 const SPARE = 8;
@@ -142,7 +143,7 @@ class Row extends Component {
       aria-selected=${selected}
       data-even=${index % 2 === 0}
       data-unverified=${row.unverified || undefined}
-      data-alert=${alerts.some((alert) => !alert.acknowledged) || undefined}
+      data-severity=${worstOf(alerts)}
       style=${{ transform: `translateY(${index * ROW}px)` }}
       onClick=${() => onOpen(row.callbackId)}
     >
@@ -160,6 +161,11 @@ class Row extends Component {
       )}
     </div>`;
   }
+}
+
+function worstOf(alerts) {
+  const worst = alerts.find((alert) => !alert.acknowledged);
+  return worst && severityOf(worst);
 }
 
 function marksOf(store, row) {

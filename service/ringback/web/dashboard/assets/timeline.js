@@ -3,6 +3,7 @@
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { clock } from "./clock.js";
+import { ruleLabel, severityOf } from "./rules.js";
 import { atSecond, duration, stateLabel, worded } from "./words.js";
 
 const WIDE = 1000;
@@ -72,12 +73,12 @@ export function Timeline({ life, now }) {
       ${marks.map(
         (each) =>
           html`<path class="deadline" data-state=${each.state} d=${`M${x(each.at)} 6V${BASE}`}
-            ><title>${worded(each.kind)} at ${atSecond(each.at)}</title></path
+            ><title>${ruleLabel(each.kind)} at ${atSecond(each.at)}</title></path
           >`,
       )}
       ${life.alerts.map(
         (each) =>
-          html`<path class="alert-mark" d=${`M${x(each.since)} 2V${BASE}`}>
+          html`<path class="alert-mark" data-severity=${severityOf(each)} d=${`M${x(each.since)} 2V${BASE}`}>
             <title>${each.summary}</title></path
           >`,
       )}

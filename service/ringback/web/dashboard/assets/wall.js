@@ -3,11 +3,11 @@ import { html } from "./html.js";
 import { Charts } from "./charts.js";
 import { Icon } from "./icons.js";
 import { Age } from "./ticking.js";
-import { STATES, count, ruleLabel, stateLabel } from "./words.js";
+import { ruleLabel, severityOf } from "./rules.js";
+import { STATES, count, stateLabel } from "./words.js";
 
-export function Wall({ view, store, link, queueName }) {
-  const firing = [...store.alerts.values()].filter((alert) => !alert.acknowledged);
-  firing.sort((one, other) => (one.since < other.since ? -1 : 1));
+export function Wall({ view, link, queueName }) {
+  const { unseen, worst } = view.stuck;
   return html`<main class="wall">
     <section class="wall-main" aria-label="Waiting now">
       <div class="wall-big" data-state="waiting">
@@ -19,16 +19,15 @@ export function Wall({ view, store, link, queueName }) {
           >${view.oldest.waiting ? html`longest <${Age} since=${view.oldest.waiting} />` : "nobody waits"}</span
         >
       </div>
-      <div class="wall-big" data-kind=${firing.length ? "alert" : "calm"}>
+      <div class="wall-big" data-severity=${worst ? severityOf(worst) : "none"}>
         <span class="wall-label"
-          ><${Icon} name=${firing.length ? "alert" : "check"} size=${28} /> Alerts</span
+          ><${Icon} name=${worst ? severityOf(worst) : "check"} size=${28} /> Alerts</span
         >
-        <span class="wall-number">${firing.length.toLocaleString("en")}</span>
+        <span class="wall-number">${unseen.toLocaleString("en")}</span>
         <span class="wall-sub">
           ${
-            firing.length
-              ? html`${ruleLabel(firing[0].rule)}${firing[0].queueId ? `, ${queueName(firing[0].queueId)}` : ""}${" "}
-                  <${Age} since=${firing[0].since} />`
+            worst
+              ? html`${worded(worst, queueName)} <${Age} since=${worst.since} />`
               : "no callback is stuck"
           }
         </span>
@@ -58,4 +57,9 @@ export function Wall({ view, store, link, queueName }) {
     <${Charts} trends=${link.trends} />
     <p class="unseen">${count(view.total, "callback")} in all</p>
   </main>`;
+}
+
+function worded(alert, queueName) {
+  const where = alert.source ?? (alert.queueId && queueName(alert.queueId));
+  return `${ruleLabel(alert.rule)}${where ? `, ${where}` : ""}`;
 }

@@ -1,4 +1,4 @@
-// States and rules in people's words, and how numbers and times are written.
+// States in people's words, and how numbers and times are written.
 
 // In the order of a callback's life. Each has a shape of its own beside its colour.
 export const STATES = {
@@ -16,22 +16,7 @@ export const STATES = {
   after_call_work: { label: "After call", shape: "M3.5 12.5l.6-2.6L10.6 3.4l2 2L6.1 11.9z" },
 };
 
-export const RULES = {
-  due_not_released: "Due, not released",
-  connected_not_dialled: "Accepted, not dialled",
-  auto_dial_missed: "Auto-dial missed",
-};
-
-// In a row the state stands before it: "Accepted, not dialled".
-const BRIEF_RULES = {
-  due_not_released: "not released",
-  connected_not_dialled: "not dialled",
-  auto_dial_missed: "missed",
-};
-
 export const stateLabel = (state) => STATES[state]?.label ?? worded(state);
-export const ruleLabel = (rule) => RULES[rule] ?? worded(rule);
-export const briefRule = (rule) => BRIEF_RULES[rule] ?? worded(rule);
 
 export const worded = (name) =>
   name ? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ") : "";
