@@ -9,6 +9,7 @@ import msgspec
 
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
+from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Entry, Intake, Store
 from ringback.runtime.pipeline import Pipeline, Recorder
@@ -136,12 +137,13 @@ def make_pipeline(
     clock: Clock,
     *,
     policy: Policy | None = None,
+    rules: RuleSet | None = None,
     record: Recorder | None = None,
     quarantine: LostFrames | None = None,
 ) -> Pipeline:
     """Join a pipeline of new parts."""
     return Pipeline(
-        tracker=Tracker(policy or Policy()),
+        tracker=Tracker(policy or Policy(), rules),
         decoder=decoder(),
         encoder=Encoder("acme"),
         store=store,

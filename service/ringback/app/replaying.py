@@ -32,6 +32,12 @@ def replay(
         out.write("\n")
 
     tracker = Tracker(make_policy(settings), make_rules(settings))
-    player = Replay(tracker, make_decoder(settings), emit, complain)
+    player = Replay(
+        tracker,
+        make_decoder(settings),
+        emit,
+        complain,
+        keep_rules=bool(settings.watch.rules),
+    )
     player.run(read_recordings(paths), until)
     return player

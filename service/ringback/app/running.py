@@ -23,6 +23,7 @@ from ringback.app.parts import (
     make_store,
     make_writer,
 )
+from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
 from ringback.app.sources import make_source
 from ringback.core.tracker import Tracker
@@ -32,7 +33,7 @@ from ringback.runtime.clock import SystemClock
 from ringback.runtime.daemon import Budgets, Daemon
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.quarantine import Quarantine
-from ringback.runtime.signals import stop_requested
+from ringback.runtime.signals import reload_requested, stop_requested
 from ringback.runtime.tuning import tune
 from ringback.settings import Settings
 from ringback.settings.describing import listed
@@ -68,6 +69,7 @@ async def run(settings: Settings, out: TextIO) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         wished = stack.enter_context(stop_requested())
+        reload = stack.enter_context(reload_requested())
         store = await make_store(settings)
         stack.push_async_callback(store.close)
         folder = stack.enter_context(beside_the_store(settings))
@@ -104,6 +106,7 @@ async def run(settings: Settings, out: TextIO) -> None:
                 settings.shutdown.close_seconds,
             ),
         )
+        ruling = Ruling(settings, pipeline)
         doors = Doors(settings, folder, clock)
         stack.callback(doors.close)
         showing = Showing(settings, pipeline, store, source, doors.audit)
@@ -119,12 +122,17 @@ async def run(settings: Settings, out: TextIO) -> None:
         delivery.join(daemon)
         measures = partial(_measures, settings, source, showing, doors, delivery)
         vitals = Vitals(
-            daemon, pipeline, source, measures, lambda: (*doors.checks(), *delivery.checks())
+            daemon,
+            pipeline,
+            source,
+            measures,
+            lambda: (*doors.checks(), *ruling.checks(), *delivery.checks()),
         )
         metrics = Metrics(vitals.measures, __version__)
         daemon.follow("journal", showing.follow)
         daemon.follow("feed", showing.feed.run)
         daemon.follow("board", showing.load)
+        daemon.follow("reload", partial(ruling.follow, reload))
         web = WebServer(
             create_app(
                 vitals,
@@ -136,6 +144,7 @@ async def run(settings: Settings, out: TextIO) -> None:
                     *pages(),
                     *doors.handlers(),
                     *showing.handlers,
+                    *ruling.handlers(showing.answers, doors.audit),
                     *delivery.handlers(showing.answers, doors.audit),
                 ],
             ),

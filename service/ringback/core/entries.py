@@ -24,3 +24,5 @@ class Entry(msgspec.Struct, gc=False):
     `NEVER` since a restart, or since the clock was set back."""
     queue_id: str | None = None
     """Where its latest callback is; None when not known, as after a restart."""
+    ruling: int = 0
+    """Under which rules it is, by the number of times that others were put in force."""

@@ -33,6 +33,8 @@ from ringback.core.surveys import (
 )
 from ringback.core.taking import Taking
 from ringback.core.telling import Cause
+from ringback.core.watch import adoption
+from ringback.core.watch.adoption import Adoption
 from ringback.core.watch.defaults import built_in
 from ringback.core.watch.life import Life
 from ringback.core.watch.proofs import Proofs
@@ -73,6 +75,8 @@ class Tracker:
         self._settling = Settling(policy, self.skews, self._settings, self._life)
         self._taking = Taking(self.skews, self._settling)
         self._resting = Resting(self._entries, self._settling, self._dropped)
+        self.adoption = Adoption(self._entries, self._life, self._keep)
+        """Puts other rules in force."""
 
     def __len__(self) -> int:
         """How many conversations are known, tombstones included."""
@@ -100,12 +104,12 @@ class Tracker:
     def get(self, conversation_id: str) -> Conversation | None:
         """Give a copy of what is known of one conversation."""
         entry = self._entries.get(conversation_id)
-        return None if entry is None else unpack(entry.state)
+        return None if entry is None else self.adoption.open(entry)[0]
 
     def get_open(self, conversation_id: str) -> Conversation | None:
         """Give a copy of one conversation unless all of it has ended."""
         entry = self._entries.get(conversation_id)
-        return None if entry is None or is_over(entry.state) else unpack(entry.state)
+        return None if entry is None or is_over(entry.state) else self.get(conversation_id)
 
     def find(self, callback_id: str) -> tuple[Conversation, Callback] | None:
         """Give a copy of one callback and its conversation, while they are kept."""
@@ -128,7 +132,9 @@ class Tracker:
 
         def conversations() -> Iterator[tuple[str, bytes, int | None]]:
             for row in rows:
-                if is_ledger(row[0]):
+                if row[0] == adoption.ROW:
+                    self.adoption.restore(row[1])
+                elif is_ledger(row[0]):
                     (silences if row[0].startswith(SILENCE) else ledger).append(row[:2])
                 else:
                     yield row
@@ -147,9 +153,10 @@ class Tracker:
                 self._ignore(snapshot)
                 return None
             conversation = Conversation("", snapshot.conversation_id)
+            early: list[Event] = []
             heard_at = read_at or now
         else:
-            conversation = unpack(entry.state)
+            conversation, early = self.adoption.open(entry)
             heard_at = entry.heard_at
             if read_at is None:
                 entry.heard_at = heard_at = now
@@ -162,12 +169,13 @@ class Tracker:
             # A frame that shows anything as it once was is older than what is known.
             confirmed = self._confirm(conversation, entry, read_at or now, how, now)
         awaited = read_at is not None and self.proofs.came(conversation.id, read_at)
-        if not (changed or confirmed or awaited):
+        if not (changed or confirmed or awaited or early):
             return None
+        events = early + events
         if entry is None and ended_before(conversation, now - self._policy.keep_ended):
             self.dropped["ended_before_retention"] += 1
             conversation = bury(conversation, now + self._policy.keep_tombstone)
-            return self._resting.keep(conversation, None, now, now, [])
+            return self._keep(conversation, None, now, now, [])
         cause: Cause = "notification" if read_at is None else "reconcile"
         events += self._settle(conversation, now, cause, confirmed=confirmed)
         over = not any(callback.open for callback in conversation.callbacks)
@@ -177,7 +185,7 @@ class Tracker:
                 self.proofs.forget(conversation.id)
         conversation.forget_at = now + self._policy.keep_ended if over else None
         conversation.confirmed_at = now
-        return self._resting.keep(conversation, entry, heard_at, now, events)
+        return self._keep(conversation, entry, heard_at, now, events)
 
     def observe_settings(self, settings: QueueSettings, now: datetime) -> list[Change]:
         """Take in a queue's settings: they arm what waits for them, from the agent's connect."""
@@ -187,13 +195,12 @@ class Tracker:
         changes = []
         for conversation_id in sorted(self._resting.with_agent):
             entry = self._entries[conversation_id]
-            conversation = unpack(entry.state)
-            events: list[Event] = []
+            conversation, events = self.adoption.open(entry)
             for callback in conversation.callbacks:
                 if callback.open and current_queue(Cast(callback)) == settings.queue_id:
                     events += self._settling.settle(conversation, callback, now, "reconcile")
             if events:
-                changes.append(self._resting.keep(conversation, entry, entry.heard_at, now, events))
+                changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
         return changes
 
     def survey(self, survey: Survey, now: datetime) -> list[Change]:
@@ -207,17 +214,25 @@ class Tracker:
         found = (self._compare(outline(each, now), each, as_of, now) for each in pictures)
         return [change for change in found if change is not None]
 
+    def adopt(self, rules: RuleSet, now: datetime) -> Iterator[list[Change]]:
+        """Put other rules in force at once; give the turns of all conversations.
+
+        Between two turns anything may happen, but other rules.
+        """
+        return self.adoption.begin(rules, now)
+
     def acknowledge(self, alert_id: str, by: str, now: datetime) -> Change | None:
         """Note who has seen that an alert is firing; None when somebody had before.
 
         Raises `AlertUnknown` and `AlertOver`.
         """
         conversation, callback, alarm = self.firing(alert_id)
-        events = self._life.acknowledge(conversation, callback, alarm, by, now)
+        entry = self._entries[conversation.id]
+        early = self.adoption.open(entry)[1]
+        events = early + self._life.acknowledge(conversation, callback, alarm, by, now)
         if not events:
             return None
-        entry = self._entries[conversation.id]
-        return self._resting.keep(conversation, entry, entry.heard_at, now, events)
+        return self._keep(conversation, entry, entry.heard_at, now, events)
 
     def firing(self, alert_id: str) -> tuple[Conversation, Callback, Alarm]:
         """Give an alert that is firing, and whose it is. Raises `AlertUnknown` and `AlertOver`."""
@@ -286,15 +301,14 @@ class Tracker:
         if len(changes) >= limit:
             return changes
         for entry, _ in self._resting.due(now):
-            conversation = unpack(entry.state)
-            events: list[Event] = []
+            conversation, events = self.adoption.open(entry)
             for callback in conversation.callbacks:
                 events += self._settling.fire(conversation, callback, now)
             forget_at = conversation.forget_at
             if forget_at is not None and forget_at <= now:
                 events += self._life.close(conversation, now)
                 conversation = bury(conversation, forget_at + self._policy.keep_tombstone)
-            changes.append(self._resting.keep(conversation, entry, entry.heard_at, now, events))
+            changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
             if len(changes) >= limit:
                 break
         return changes
@@ -343,7 +357,7 @@ class Tracker:
             return None
         if entry.confirmed_at > as_of:
             return None  # what is known is newer
-        conversation = unpack(entry.state)
+        conversation, events = self.adoption.open(entry)
         more = picture is not None and begins_more(conversation, picture)
         callback = next((one for one in reversed(conversation.callbacks) if one.open), None)
         if callback is None or more:
@@ -356,11 +370,10 @@ class Tracker:
             return None
         if not self._confirm(conversation, entry, as_of, "survey", now):
             return None
-        events: list[Event] = []
         for one in conversation.callbacks:
             if one.open:
                 events += self._settling.settle(conversation, one, now, "reconcile", confirmed=True)
-        return self._resting.keep(conversation, entry, entry.heard_at, now, events)
+        return self._keep(conversation, entry, entry.heard_at, now, events)
 
     def _confirm(
         self, conversation: Conversation, entry: Entry, as_of: datetime, how: How, now: datetime
@@ -372,23 +385,37 @@ class Tracker:
             key not in self.repair.doubts
         )
 
+    def _keep(
+        self,
+        conversation: Conversation,
+        entry: Entry | None,
+        heard_at: datetime,
+        now: datetime,
+        events: list[Event],
+    ) -> Change:
+        """Put a conversation back at rest."""
+        change = self._resting.keep(conversation, entry, heard_at, now, events)
+        self.adoption.kept(conversation.id)
+        return change
+
     def _keep_anew(self, conversation_id: str, now: datetime) -> Change:
         """Arm a conversation for what its alerts wait for now."""
         entry = self._entries[conversation_id]
-        return self._resting.keep(unpack(entry.state), entry, entry.heard_at, now, [])
+        conversation, events = self.adoption.open(entry)
+        return self._keep(conversation, entry, entry.heard_at, now, events)
 
     def _tell_doubts(self, now: datetime, limit: int) -> list[Change]:
         changes = []
         for conversation_id, at in self.repair.doubts.due(now, limit):
             entry = self._entries[conversation_id]
-            conversation = unpack(entry.state)
-            events = [
+            conversation, events = self.adoption.open(entry)
+            events += [
                 event
                 for callback in conversation.callbacks
                 if callback.open
                 for event in self._settling.doubt(conversation, callback, now, at)
             ]
-            changes.append(self._resting.keep(conversation, entry, entry.heard_at, now, events))
+            changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
         return changes
 
     def _ledger_changes(self, events: list[Event]) -> list[Change]:

@@ -143,6 +143,7 @@ class Daemon:
         self._tasks.start("prune", self._prune_forever())
         self._tasks.start("watchdog", feed_forever(self.complaint))
         self._tasks.start("alive", self._stay_alive())
+        self._tasks.start("rules", self._pipeline.settle_forever())
         self._tasks.start("source", self._listen())
 
     async def _follow(self, wished: asyncio.Event) -> None:
@@ -181,7 +182,7 @@ class Daemon:
         Gives what went wrong with what was heard; whatever was not told is told after a restart.
         """
         budgets = self._budgets
-        await self._end(["source", "alive", "wake-up", "prune"], budgets.intake)
+        await self._end(["source", "alive", "wake-up", "prune", "rules"], budgets.intake)
         undrained = None
         if self.restored:
             undrained = await self._within("drain", self._drain(), budgets.drain)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import msgspec
 import structlog
 from msgspec import UNSET
 
@@ -19,6 +20,7 @@ from ringback.core.clocks import Clock as PlatformClock
 from ringback.core.events import CallbackData, rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
+from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher, Silence
 from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Reading, Row, Store
@@ -32,6 +34,7 @@ from ringback.wire.inputs import (
     EndSilence,
     Gap,
     MatcherText,
+    Ruling,
     encode_deed,
     encode_gap,
     encode_settings,
@@ -104,6 +107,9 @@ class Pipeline:
         self._room.set()
         self._full = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._turns: Iterator[list[Change]] = iter(())
+        self._unsettled = asyncio.Event()
+        self._settled = asyncio.Event()
         self._advanced = asyncio.Condition()
         self.position = 0
         """Of the last committed journal entry."""
@@ -249,10 +255,26 @@ class Pipeline:
         self._keep_deed(now, EndSilence(silence_id, by))
         self._take_all(changes)
 
+    async def adopt(self, rules: RuleSet, by: str) -> None:
+        """Put other rules in force, once all is settled under those before."""
+        while self._unsettled.is_set():
+            await self._settled.wait()
+        now = self._now()
+        self._keep_deed(now, Ruling(by, msgspec.Raw(rules.packed)))
+        if rules.packed != self.tracker.rules.packed:
+            self._adopt(rules, now)
+
     # What the rest of the runtime calls
 
     def resume(self) -> None:
-        """Begin after a restart: what the source has missed since it last heard is a gap."""
+        """Begin after a restart: what the source has missed since it last heard is a gap.
+
+        What was stored under other rules comes under those in force by `settle_forever`.
+        """
+        now, tracker = self.clock.now(), self.tracker
+        self._keep_deed(now, Ruling(RESTART, msgspec.Raw(tracker.rules.packed)))
+        if not tracker.adoption.settled:
+            self._adopt(tracker.rules, now)
         heard_until = self.tracker.repair.ledger.heard_until(self.source)
         if heard_until is not None or len(self.tracker):
             self.disconnected(RESTART, heard_until)
@@ -322,6 +344,17 @@ class Pipeline:
                         await self._full.wait()
             await self.commit()
 
+    async def settle_forever(self) -> None:
+        """Bring all that is known under the rules in force, in turns, whenever others are."""
+        while True:
+            await self._unsettled.wait()
+            for changes in self._turns:
+                self._take_all(changes)
+                await asyncio.sleep(0)
+                await self.room()
+            self._unsettled.clear()
+            self._settled.set()
+
     async def commit(self) -> None:
         """Commit what has gathered so far, and let readers know; waits for a commit under way."""
         async with self._committing:
@@ -365,6 +398,11 @@ class Pipeline:
         for change in changes:
             self.take(change)
         self.rearm.set()
+
+    def _adopt(self, rules: RuleSet, now: datetime) -> None:
+        self._turns = self.tracker.adopt(rules, now)
+        self._settled.clear()
+        self._unsettled.set()
 
     def _keep_deed(self, now: datetime, deed: Deed) -> None:
         if self._record is not None:

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from ringback.core.events import Event
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Change, Tracker
+from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher
 from ringback.errors import AlertError, FrameError, RecordingError, SilenceError
 from ringback.ports import Reading, Record
@@ -18,9 +20,11 @@ from ringback.wire.inputs import (
     BeginSilence,
     Deed,
     EndSilence,
+    Ruling,
     decode_deed,
     decode_gap,
     decode_settings,
+    rules_of,
 )
 
 __all__ = ["Replay"]
@@ -35,11 +39,15 @@ class Replay:
         decoder: Decoder,
         emit: Callable[[Event], None],
         complain: Callable[[RecordingError], None],
+        *,
+        keep_rules: bool = False,
     ) -> None:
+        """`keep_rules`: whatever rules were put in force, the tracker's own stay."""
         self.tracker = tracker
         self._decoder = decoder
         self._emit = emit
         self._complain = complain
+        self._keep_rules = keep_rules
         self._firing = Firing(tracker, late=timedelta.max)
         self.counts: Counter[str] = Counter()
         """What was seen: `records`, `events`, `skipped`, and snapshots, system frames and so on."""
@@ -104,6 +112,13 @@ class Replay:
                 self._take_all(self.tracker.silence(matchers, until, deed.by, deed.comment, now)[1])
             case EndSilence():
                 self._take_all(self.tracker.end_silence(deed.silence_id))
+            case Ruling():
+                self._adopt(rules_of(deed, ZoneInfo), now)
+
+    def _adopt(self, rules: RuleSet, now: datetime) -> None:
+        if not self._keep_rules and rules.packed != self.tracker.rules.packed:
+            for changes in self.tracker.adopt(rules, now):
+                self._take_all(changes)
 
     def _gap(self, record: Record, now: datetime) -> None:
         gap = decode_gap(record.frame)

@@ -1,4 +1,7 @@
-"""SIGTERM and SIGINT ask for a clean stop; a second one, a moment later, kills."""
+"""SIGTERM and SIGINT ask for a clean stop; a second one, a moment later, kills.
+
+SIGHUP asks for what may change while the daemon runs to be read anew.
+"""
 
 import asyncio
 import signal
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["stop_requested"]
+__all__ = ["reload_requested", "stop_requested"]
 
 SAME_WISH = 1.0
 """Seconds. make and a terminal both pass the first signal on: what comes sooner is the same."""
@@ -43,3 +46,15 @@ def stop_requested() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
             if wished.is_set():
                 signal.signal(number, handle)
+
+
+@contextmanager
+def reload_requested() -> Iterator[asyncio.Event]:
+    """Give an event that SIGHUP sets, for its reader to clear."""
+    loop = asyncio.get_running_loop()
+    wished = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, wished.set)
+    try:
+        yield wished
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -1,12 +1,14 @@
 """What else the core consumes and a recording keeps: queue settings, gaps, what people do."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from ringback.core.snapshots import QueueSettings
+from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError, FrameFault
 from ringback.wire.tolerance import pruned
 from ringback.wire.values import Reference, WholeSeconds
@@ -19,6 +21,7 @@ __all__ = [
     "Gap",
     "MatcherText",
     "Queue",
+    "Ruling",
     "decode_deed",
     "decode_gap",
     "decode_settings",
@@ -26,6 +29,7 @@ __all__ = [
     "encode_gap",
     "encode_settings",
     "queue_settings",
+    "rules_of",
 ]
 
 WholeHours = Annotated[int, Meta(ge=0, le=100_000)]
@@ -117,7 +121,15 @@ class EndSilence(
     by: str
 
 
-Deed = Acknowledge | BeginSilence | EndSilence
+class Ruling(msgspec.Struct, frozen=True, tag_field="action", tag="rules"):
+    """Rules were put in force, by somebody or by a start."""
+
+    by: str
+    rules: msgspec.Raw
+    """All of them, as a `RuleSet` packs them."""
+
+
+Deed = Acknowledge | BeginSilence | EndSilence | Ruling
 """What somebody did."""
 
 
@@ -197,6 +209,19 @@ def decode_deed(data: bytes) -> Deed:
         return _deed.decode(data)
     except msgspec.DecodeError as error:
         raise _refused(error) from None
+
+
+def rules_of(deed: Ruling, zone: Callable[[str], tzinfo]) -> RuleSet:
+    """Give the rules that were put in force; `zone` gives a time zone by its name.
+
+    Raises `FrameError`.
+    """
+    try:
+        return RuleSet.unpack(bytes(deed.rules), zone)
+    except msgspec.DecodeError as error:
+        raise _refused(error) from None
+    except (ValueError, KeyError) as error:  # a kind or a zone that is not known here
+        raise FrameError(FrameFault.WRONG_TYPE, str(error)) from None
 
 
 def _refused(error: msgspec.DecodeError | UnicodeDecodeError) -> FrameError:

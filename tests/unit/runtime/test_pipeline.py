@@ -12,11 +12,13 @@ from ringback.core.events import Event
 from ringback.core.policy import Policy
 from ringback.core.snapshots import QueueSettings
 from ringback.core.tracker import Tracker
+from ringback.core.watch.rules import RuleSet
 from ringback.errors import AlertUnknown, StoreError
 from ringback.ports import Reading, Record
 from ringback.runtime.pipeline import GROUP, LINGER, ROOM, Pipeline
 from ringback.runtime.replay import Replay
 from ringback.wire.cloudevents import Encoder
+from support.callbacks import at
 from support.gateway import frame
 from support.runtime import (
     HeldStore,
@@ -442,6 +444,12 @@ async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
         pipeline.acknowledge("c-8/due_not_released/2", "ada")
     pipeline.read(Reading(rest("c-3", **OVER), clock.now()))
     pipeline.read(Reading(b"<html>", clock.now()))
+    settling = asyncio.create_task(pipeline.settle_forever())
+    await pipeline.adopt(RuleSet([]), "ada")
+    await settled()
+    pipeline.frame(frame("c-4"))
+    await pipeline.adopt(pipeline.tracker.rules, "ada")
+    settling.cancel()
     await pipeline.commit()
     told: list[Event] = []
     replay = Replay(Tracker(Policy()), decoder(), told.append, lambda _: None)
@@ -452,7 +460,8 @@ async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
     kinds = types(await store.read(0, 100))
     assert {"callback.unverified", "callback.verified", "alert.firing"} <= set(kinds)
     assert kinds.count("alert.acknowledged") == 1
-    assert [record.kind for record in records].count("operator") == 1
+    assert any(b"its rule is gone" in body for body in journal)
+    assert [record.kind for record in records].count("operator") == 3
 
 
 async def test_one_can_wait_until_what_was_decided_is_committed() -> None:
@@ -473,3 +482,58 @@ async def test_one_can_wait_until_what_was_decided_is_committed() -> None:
         await waiting
         assert (pipeline.commits, pipeline.position) == (3, 3)
         await pipeline.committed()
+
+
+async def test_rules_are_adopted_in_turns_and_wait_for_one_another() -> None:
+    pipeline = make_pipeline(HeldStore(), LoopClock())
+    first = pipeline.tracker.rules
+    late = {"state": "scheduled", "connectedTime": None}
+    for number in range(250):
+        pipeline.frame(
+            frame(f"c-{number}", **late, callbackScheduledTime="2026-11-22T07:00:00.000Z")
+        )
+    pipeline.fire()
+    assert firing(pipeline) == 250
+    await pipeline.adopt(RuleSet([]), "ada")
+    again = asyncio.create_task(pipeline.adopt(first, "bob"))
+    await settled()
+    assert not again.done()
+    async with committing(pipeline):
+        settling = asyncio.create_task(pipeline.settle_forever())
+        await again
+        assert pipeline.tracker.rules is first
+        await asyncio.sleep(1)
+        assert firing(pipeline) == 250
+        settling.cancel()
+    assert pipeline.tracker.adoption.settled
+
+
+async def test_after_a_start_under_other_rules_all_comes_under_them() -> None:
+    store = HeldStore()
+    pipeline = make_pipeline(store, LoopClock())
+    late = {"state": "scheduled", "connectedTime": None}
+    pipeline.frame(frame("c-1", **late, callbackScheduledTime="2026-11-22T07:00:00.000Z"))
+    pipeline.fire()
+    await pipeline.commit()
+    again = make_pipeline(store, LoopClock(), rules=RuleSet([]))
+    async for rows in store.load():
+        again.tracker.restore(
+            ((row.conversation_id, row.state or b"", row.wake_at) for row in rows), at(0)
+        )
+    assert firing(again) == 1
+    again.resume()
+    settling = asyncio.create_task(again.settle_forever())
+    await settled()
+    settling.cancel()
+    assert firing(again) == 0
+
+
+def firing(pipeline: Pipeline) -> int:
+    tracker = pipeline.tracker
+    found = [one for name in tracker.ids() if (one := tracker.get(name)) is not None]
+    return sum(
+        alarm.since is not None
+        for each in found
+        for callback in each.callbacks
+        for alarm in callback.alarms
+    )

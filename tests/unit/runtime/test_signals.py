@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ringback.runtime.signals import SIGNALS, stop_requested
+from ringback.runtime.signals import SIGNALS, reload_requested, stop_requested
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,16 @@ async def test_without_a_signal_the_old_handlers_come_back() -> None:
         pass
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+async def test_a_hangup_asks_to_read_anew_as_often_as_it_comes() -> None:
+    with reload_requested() as wished:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            async with asyncio.timeout(10):
+                await wished.wait()
+            wished.clear()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
 @pytest.mark.looptime

@@ -23,6 +23,9 @@ from ringback.core.watch.sight import NOT_AT_ALL, Begun, Sight
 __all__ = ["Life"]
 
 
+GONE = "its rule is gone"
+
+
 class _Pending(NamedTuple):
     """An alert that is not firing, and may never."""
 
@@ -54,8 +57,13 @@ class Life:
             if begun is not None:
                 yield rule, begun
 
-    def fire(self, conversation: Conversation, cast: Cast, now: datetime) -> list[Event]:
-        """Begin the alerts that are due, end the damped ones that are; ask for what proves more."""
+    def fire(
+        self, conversation: Conversation, cast: Cast, now: datetime, reason: str | None = None
+    ) -> list[Event]:
+        """Begin the alerts that are due, end those that are over; ask for what proves more.
+
+        `reason` is why they are over, where that is known.
+        """
         events: list[Event] = []
         callback = cast.callback
         for pending in self._pending(conversation, cast, now):
@@ -71,23 +79,34 @@ class Life:
                     conversation, callback, now, kind="firing", alarm=alarm, skew=pending.ahead
                 )
             )
-        return events + self.resolve(conversation, cast, now)
+        return events + self.resolve(conversation, cast, now, reason)
 
-    def resolve(self, conversation: Conversation, cast: Cast, now: datetime) -> list[Event]:
-        """End the alerts whose condition is over."""
+    def adopt(self, conversation: Conversation, cast: Cast, now: datetime) -> list[Event]:
+        """Do what other rules bring about by being in force."""
+        return self.fire(conversation, cast, now, reason="its rule has changed")
+
+    def resolve(
+        self,
+        conversation: Conversation,
+        cast: Cast,
+        now: datetime,
+        reason: str | None = None,
+    ) -> list[Event]:
+        """End the alerts whose condition is over, for a reason that is known or as it looks."""
         callback = cast.callback
         events = []
         for alarm in callback.alarms:
             if alarm.since is None:
                 continue
-            reason = self._over(conversation, cast, alarm, now)
-            if reason is None:
+            over = self._over(conversation, cast, alarm, now)
+            if over is None:
                 alarm.over_at = None
                 continue
             alarm.over_at = alarm.over_at or now
             if now < alarm.over_at + self._damping(callback, alarm):
                 continue
-            events.append(_end(conversation, callback, alarm, reason, now))
+            why = over if reason is None or over == GONE else reason
+            events.append(_end(conversation, callback, alarm, why, now))
         return events
 
     def close(self, conversation: Conversation, now: datetime) -> list[Event]:
@@ -144,7 +163,7 @@ class Life:
         callback = cast.callback
         rule = self.rules.get(alarm.rule)
         if rule is None:
-            return "its rule is gone"
+            return GONE
         kind = RuleSet.kind_of(rule)
         if callback.state not in kind.states:
             return _state_of(callback)

@@ -1,7 +1,7 @@
 """Rules: what is watched, from when on it is alarming, and for whom."""
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import timedelta, tzinfo
 from enum import StrEnum
 from typing import Literal
 
@@ -106,17 +106,40 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return None if passed is None else Begun(passed, begun.clock)
 
 
+_encode = msgspec.json.Encoder(enc_hook=str, order="deterministic").encode
+"""A time zone is written as its name."""
+
+
 class RuleSet:
     """All rules that are in force."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        """Names must be unique and kinds known."""
-        self.rules = tuple(rules)
+        """Names must be unique. Raises `ValueError` for a kind that is not known."""
+        # A whole number is packed in another way, and yet it is the same rule.
+        self.rules = tuple(msgspec.structs.replace(rule, times=float(rule.times)) for rule in rules)
+        unknown = {rule.kind for rule in self.rules} - KINDS.keys()
+        if unknown:
+            raise ValueError(f"nobody knows how to watch {', '.join(sorted(unknown))}")
+        self._packed = _encode(self.rules)
         self._named = {rule.name: rule for rule in self.rules}
         self._of = {
             state: tuple(rule for rule in self.rules if state in self.kind_of(rule).states)
             for state in State
         }
+
+    @classmethod
+    def unpack(cls, packed: bytes, zone: Callable[[str], tzinfo]) -> "RuleSet":
+        """Give back what was packed; `zone` gives a time zone by its name.
+
+        Raises `msgspec.DecodeError`, and `ValueError` for what this version does not know.
+        """
+        decoder = msgspec.json.Decoder(list[Rule], dec_hook=lambda _, name: zone(name))
+        return cls(decoder.decode(packed))
+
+    @property
+    def packed(self) -> bytes:
+        """All of them as JSON; equal rules are equal bytes."""
+        return self._packed
 
     def of(self, state: State) -> tuple[Rule, ...]:
         """Give the rules that may concern a callback in that state."""
