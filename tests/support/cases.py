@@ -43,6 +43,8 @@ class Case:
     voicemail: bool = False
     auto_dial: bool = False
     """Whether its queue dials by itself."""
+    usual_wait: int = 0
+    """How many seconds callbacks of its queue have waited before."""
     owned_hours: int | None = None
     """For how long its queue lets a callback wait for its owner."""
     beside: frozenset[str] = frozenset()
@@ -331,6 +333,9 @@ CASES: Mapping[str, Case] = {
         waiting_though_offered,
         "connected",
         beside=frozenset({"waiting_unusually_long"}),
+    ),
+    "waiting_unusually_long": Case(
+        waiting_though_offered, "connected", usual_wait=300, beside=frozenset({"waiting_too_long"})
     ),
     "never_offered": Case(waiting, "alerting", beside=LONG_WAIT - {"never_offered"}),
     "unanswered": Case(unanswered, "connected"),

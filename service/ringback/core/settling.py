@@ -32,6 +32,7 @@ from ringback.core.records import AutoDial, Callback, Conversation, Moves
 from ringback.core.snapshots import QueueSettings
 from ringback.core.telling import Cause, tell_callback
 from ringback.core.watch.life import Life
+from ringback.core.watch.waits import Waits
 
 __all__ = ["Settling"]
 
@@ -42,12 +43,18 @@ class Settling:
     """Settles the callbacks of one tracker; keeps nothing of its own."""
 
     def __init__(
-        self, policy: Policy, skews: Skews, settings: Mapping[str, QueueSettings], life: Life
+        self,
+        policy: Policy,
+        skews: Skews,
+        settings: Mapping[str, QueueSettings],
+        life: Life,
+        waits: Waits,
     ) -> None:
         self._policy = policy
         self._skews = skews
         self._settings = settings
         self._life = life
+        self._waits = waits
 
     def settle(
         self,
@@ -168,11 +175,35 @@ class Settling:
         if move is None:
             return []
         effect = effect or effect_of(cast, move.trigger, now)
-        _account(cast, previous, effect)
+        waited = self._account(cast, previous, effect)
         if not callback.open:
             self._end(cast, effect)
+        if waited is not None and not callback.preview and _served(callback):
+            self._waits.note(current_queue(cast), waited, now)
         _news(cast, now)
         return [self._tell(conversation, cast, now, cause, effect, move=move, previous=previous)]
+
+    def _account(self, cast: Cast, previous: State | None, effect: Instant) -> float | None:
+        """Note since when the state holds, and keep the ledger of waiting.
+
+        Gives for how many seconds it has waited, if that is over by this.
+        """
+        callback = cast.callback
+        callback.since, callback.since_clock = effect.at, effect.clock
+        if callback.state not in (State.SCHEDULED, State.DISCONNECTED):
+            callback.released = True
+        waits = callback.state in _WAITING
+        if callback.waiting_since is None and (waits or previous in (None, State.SCHEDULED)):
+            callback.waiting_since, callback.waiting_clock = wait_began(cast, previous, effect)
+            callback.usual_wait = self._waits.usual(current_queue(cast))
+        if waits or callback.waiting_since is None:
+            return None
+        waited = (effect.at - callback.waiting_since).total_seconds()
+        callback.waited_seconds += max(0.0, waited)
+        callback.wait_negative |= waited < 0
+        callback.wait_mixed |= callback.waiting_clock is not effect.clock
+        callback.waiting_since = None
+        return max(0.0, waited)
 
     def _arm(self, cast: Cast) -> list[str]:
         """Arm, arm anew or disarm the automatic call; give what of that is news."""
@@ -286,21 +317,11 @@ def _proved(cast: Cast, target: State) -> Trigger | None:
     return Trigger.HANG_UP if ended else None
 
 
-def _account(cast: Cast, previous: State | None, effect: Instant) -> None:
-    """Note since when the state holds, and keep the ledger of waiting."""
-    callback = cast.callback
-    callback.since, callback.since_clock = effect.at, effect.clock
-    if callback.state not in (State.SCHEDULED, State.DISCONNECTED):
-        callback.released = True
-    waits = callback.state in _WAITING
-    if callback.waiting_since is None and (waits or previous in (None, State.SCHEDULED)):
-        callback.waiting_since, callback.waiting_clock = wait_began(cast, previous, effect)
-    if not waits and callback.waiting_since is not None:
-        waited = (effect.at - callback.waiting_since).total_seconds()
-        callback.waited_seconds += max(0.0, waited)
-        callback.wait_negative |= waited < 0
-        callback.wait_mixed |= callback.waiting_clock is not effect.clock
-        callback.waiting_since = None
+def _served(callback: Callback) -> bool:
+    """Whether what has ended its wait is what it waited for."""
+    if callback.open:
+        return callback.state is not State.SCHEDULED
+    return callback.outcome not in {"lost", "cancelled"}
 
 
 def _news(cast: Cast, now: datetime) -> list[str]:

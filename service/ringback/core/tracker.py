@@ -41,6 +41,7 @@ from ringback.core.watch.proofs import Proofs
 from ringback.core.watch.rules import Rule, RuleSet
 from ringback.core.watch.sight import Begun
 from ringback.core.watch.silences import SILENCE, Matcher, Silence, Silences
+from ringback.core.watch.waits import WAITS, Waits
 from ringback.errors import AlertOver, AlertUnknown
 
 __all__ = ["Change", "Tracker"]
@@ -72,7 +73,8 @@ class Tracker:
             self.skews,
             self._settings,
         )
-        self._settling = Settling(policy, self.skews, self._settings, self._life)
+        self._waits = Waits()
+        self._settling = Settling(policy, self.skews, self._settings, self._life, self._waits)
         self._taking = Taking(self.skews, self._settling)
         self._resting = Resting(self._entries, self._settling, self._dropped)
         self.adoption = Adoption(self._entries, self._life, self._keep)
@@ -127,20 +129,31 @@ class Tracker:
 
     def restore(self, rows: Iterable[tuple[str, bytes, int | None]], now: datetime) -> None:
         """Take over what was committed, part by part, before anything is observed."""
-        ledger: list[tuple[str, bytes]] = []
-        silences: list[tuple[str, bytes]] = []
+        asides: list[tuple[str, bytes]] = []
 
         def conversations() -> Iterator[tuple[str, bytes, int | None]]:
             for row in rows:
-                if row[0] == adoption.ROW:
-                    self.adoption.restore(row[1])
-                elif is_ledger(row[0]):
-                    (silences if row[0].startswith(SILENCE) else ledger).append(row[:2])
+                if is_ledger(row[0]):
+                    asides.append(row[:2])
                 else:
                     yield row
 
         self._resting.load(conversations(), now)
-        self.silences.restore(silences)
+        self._restore_asides(asides)
+
+    def _restore_asides(self, rows: list[tuple[str, bytes]]) -> None:
+        """Take over the rows that are about no conversation, each to whom it belongs."""
+        ledger = []
+        for row in rows:
+            key, packed = row
+            if key == adoption.ROW:
+                self.adoption.restore(packed)
+            elif key.startswith(SILENCE):
+                self.silences.restore([row])
+            elif key.startswith(WAITS):
+                self._waits.restore([row])
+            else:
+                ledger.append(row)
         if ledger:
             self.repair.ledger.restore(ledger)
 
@@ -287,6 +300,7 @@ class Tracker:
             self._resting.next_deadline(),
             self.repair.next_deadline(),
             self.silences.next_end(),
+            self._waits.next_save(),
         )
         return min((end for end in ends if end is not None), default=None)
 
@@ -297,7 +311,8 @@ class Tracker:
         """
         self._go_on(now)
         self.silences.expire(now)
-        changes = self._ledger_changes([]) + self._silence_changes() + self._tell_doubts(now, limit)
+        changes = self._ledger_changes([]) + self._silence_changes() + self._wait_changes(now)
+        changes += self._tell_doubts(now, limit)
         if len(changes) >= limit:
             return changes
         for entry, _ in self._resting.due(now):
@@ -429,11 +444,15 @@ class Tracker:
     def _silence_changes(self) -> list[Change]:
         return [Change(key, row, None, []) for key, row in self.silences.unsaved().items()]
 
+    def _wait_changes(self, now: datetime) -> list[Change]:
+        return [Change(key, row, None, []) for key, row in self._waits.unsaved(now).items()]
+
     def _go_on(self, now: datetime) -> None:
         """Let time go on; should the clock have been set back, much is known in its future."""
         if self._now is not None and now < self._now - SET_BACK:
             self.repair.set_back(now)
             self.proofs.forget_all()
+            self._waits.set_back(now)
         self._now = now
 
     def _dropped(self, conversation_id: str, now: datetime) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from ringback.core.watch.defaults import built_in
 from ringback.core.watch.rules import Rule, RuleSet
+from ringback.core.watch.waits import FEWEST
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.kinds import Kind
 from ringback.simulator.options import Options
@@ -26,14 +27,20 @@ def empty_centre() -> ContactCentre:
 def watch(case: Case, stuck: Stuck) -> tuple[Watcher, str]:
     """Play one stuck callback until it is over."""
     centre = empty_centre()
-    planted = plant(centre, case, stuck)
     watcher = Watcher(centre, RULES)
+    if case.usual_wait:
+        for _ in range(FEWEST):
+            plant(centre, WAITS, Stuck(case.usual_wait))
+        watcher.follow(START + timedelta(seconds=case.usual_wait + 60))
+    planted = plant(centre, case, stuck)
+    watcher.settle()
     watcher.follow(START + timedelta(hours=12), step=timedelta(minutes=5))
     return watcher, planted
 
 
 def threshold(rule: Rule) -> timedelta:
-    return -rule.after if RuleSet.kind_of(rule).ahead else rule.after
+    usual = timedelta(seconds=CASES[rule.name].usual_wait)
+    return -rule.after if RuleSet.kind_of(rule).ahead else max(rule.after, rule.times * usual)
 
 
 def play(name: str, beyond: float, *, enough: bool) -> tuple[list[Told], Stuck, Watcher]:

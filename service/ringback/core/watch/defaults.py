@@ -22,6 +22,7 @@ PREVIEW = Filter(preview=True)
 
 OWN: dict[str, dict[str, object]] = {
     "waiting_too_long": {"where": ASKED_FOR},
+    "waiting_unusually_long": {"where": ASKED_FOR},
     "never_offered": {"where": AGENT_FIRST},
     "not_offered_again": {"where": ASKED_FOR},
     "connected_not_dialled": {"where": AGENT_FIRST},

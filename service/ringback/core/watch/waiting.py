@@ -15,6 +15,9 @@ __all__ = ["WAITING"]
 ALERTING_TIMEOUT = timedelta(minutes=2)
 """Of a queue whose own is not known: longer than any that makes sense (the platform's is 30 s)."""
 
+LONGEST = 10**9
+"""Seconds that can be added to any instant."""
+
 _IN_QUEUE = frozenset({State.WAITING, State.ALERTING})
 
 
@@ -27,6 +30,15 @@ def _waiting(sight: Sight, _limits: Limits) -> Begun | None:
     callback = sight.callback
     since = callback.waiting_since
     return None if since is None else Begun(since, callback.waiting_clock)
+
+
+def _unusually_long(sight: Sight, limits: Limits) -> Begun | None:
+    """Count from the same instant; but the threshold is so many times what is usual, at least."""
+    usual, waiting = sight.callback.usual_wait, _waiting(sight, limits)
+    if usual is None or waiting is None:
+        return None
+    least = timedelta(seconds=min(usual * limits.times, LONGEST))
+    return waiting._replace(least=least)
 
 
 def _never_offered(sight: Sight, limits: Limits) -> Begun | None:
@@ -110,6 +122,13 @@ WAITING: Mapping[str, Kind] = {
     ),
     "waiting_too_long": Kind(
         "waiting in the queue for too long", _IN_QUEUE, timedelta(hours=1), _waiting
+    ),
+    "waiting_unusually_long": Kind(
+        "waiting for far longer than is usual in its queue",
+        _IN_QUEUE,
+        timedelta(minutes=15),
+        _unusually_long,
+        times=4,
     ),
     "never_offered": Kind(
         "released, and no agent was ever offered it",
