@@ -208,6 +208,9 @@ async def test_an_alert_is_acknowledged_told_and_remembered(tmp_path: Path) -> N
         assert alert == {
             "alertId": "c-9/due_not_released/1",
             "rule": "due_not_released",
+            "kind": "due_not_released",
+            "severity": "warning",
+            "proof": {"confirmed": False, "why": "the source cannot read"},
             "summary": "due, and not released into the queue",
             "callbackId": "c-9",
             "conversationId": "c-9",

@@ -22,6 +22,7 @@ __all__ = [
     "Moves",
     "Tombstone",
     "Voicemail",
+    "is_buried",
     "is_over",
     "pack",
     "stage_of",
@@ -215,7 +216,8 @@ class _Head(msgspec.Struct, array_like=True, gc=False):
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Conversation).decode
 _decode_head = msgspec.msgpack.Decoder(_Head).decode
-_OVER = (_encode(State.DISCONNECTED.value), _encode(TOMBSTONE))
+_BURIED = _encode(TOMBSTONE)
+_OVER = (_encode(State.DISCONNECTED.value), _BURIED)
 """As they follow the array's header, which is one byte."""
 
 
@@ -232,6 +234,11 @@ def unpack(packed: bytes) -> Conversation:
 def is_over(packed: bytes) -> bool:
     """Whether all of a packed conversation has ended. Reads nothing: looks at its first bytes."""
     return packed.startswith(_OVER, 1)
+
+
+def is_buried(packed: bytes) -> bool:
+    """Whether only the tombstone of a packed conversation is left; as cheap."""
+    return packed.startswith(_BURIED, 1)
 
 
 def stage_of(packed: bytes) -> str:

@@ -17,7 +17,7 @@ from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import is_ledger
 from ringback.core.policy import Policy
-from ringback.core.records import Alarm, Callback, Conversation, is_over, unpack
+from ringback.core.records import Alarm, Callback, Conversation, is_buried, is_over, unpack
 from ringback.core.repair import Repair
 from ringback.core.resting import Change, Resting
 from ringback.core.settling import Settling
@@ -112,6 +112,11 @@ class Tracker:
         """Give a copy of one conversation unless all of it has ended."""
         entry = self._entries.get(conversation_id)
         return None if entry is None or is_over(entry.state) else self.get(conversation_id)
+
+    def get_kept(self, conversation_id: str) -> Conversation | None:
+        """Give a copy of one conversation unless only its tombstone is left."""
+        entry = self._entries.get(conversation_id)
+        return None if entry is None or is_buried(entry.state) else unpack(entry.state)
 
     def find(self, callback_id: str) -> tuple[Conversation, Callback] | None:
         """Give a copy of one callback and its conversation, while they are kept."""

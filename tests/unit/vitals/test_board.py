@@ -11,13 +11,15 @@ from ringback.vitals.board import (
     measures_of_board,
     measures_of_queues,
 )
+from ringback.web.board.alarms import Acknowledged, Alarm, Place, RowAlert, Wording
 from ringback.web.board.board import Board
-from ringback.web.board.rows import Acknowledged, Alarm, Row, RowAlert, Wording
+from ringback.web.board.rows import Row
 from ringback.web.metrics import Measure
 from support.callbacks import at
 
 NOW = at(10_000)
 RULES = ("due_not_released", "auto_dial_missed")
+PLACE = Place(callback_id="c", conversation_id="c", state="scheduled", state_since=rfc3339(NOW))
 WORDING = Wording("due_not_released", "warning", "It is late.", UNSET, UNSET)
 
 
@@ -89,9 +91,12 @@ def test_alerts_are_counted_once_all_is_loaded() -> None:
     board = Board()
     for number in range(3):
         alert = RowAlert(f"c/due_not_released/{number}", "due_not_released", rfc3339(NOW))
-        board.alarms[alert.alert_id] = Alarm("c", alert, WORDING)
+        board.alarms[alert.alert_id] = Alarm(PLACE, alert, WORDING)
     board.alarms["c/mine/1"] = Alarm(
-        "c", RowAlert("c/mine/1", "mine", rfc3339(NOW)), WORDING, Acknowledged("eve", rfc3339(NOW))
+        PLACE,
+        RowAlert("c/mine/1", "mine", rfc3339(NOW)),
+        WORDING,
+        Acknowledged("eve", rfc3339(NOW)),
     )
     assert list(measures_of_board(board, RULES)) == []
     board.complete(0)

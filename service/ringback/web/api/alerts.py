@@ -18,14 +18,14 @@ from ringback.web.api.asking import Nothing, read_body, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.life import Decided
 from ringback.web.api.silences import subject_of
-from ringback.web.board.rows import Acknowledged, Alarm, Row, alarms_of
+from ringback.web.board.alarms import Acknowledged, Alarm, alarms_of
 from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
 
 __all__ = ["Alert", "Alerts", "alerts_handlers"]
 
 
 class Alert(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """An alert that is firing, and where its callback is now."""
+    """An alert that is firing, and where its callback is now: it may have ended."""
 
     alert_id: str
     rule: str
@@ -92,7 +92,7 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
         known = answers.known(request, head, state=state)
         if known is not None:
             return known
-        found = [_alert(alarm, row, silences) for alarm, row in answers.board.firing()]
+        found = [_alert(alarm, silences) for alarm in answers.board.alarms.values()]
         found.sort(key=lambda one: (one.since, one.alert_id))
         return answers.answer(request, Alerts(**head, alerts=found), state=state)
 
@@ -136,9 +136,9 @@ def _seen(tracker: Tracker, alert_id: str) -> Acknowledged:
     return seen
 
 
-def _alert(alarm: Alarm, row: Row, silences: Silences) -> Alert:
-    alert, told = alarm.alert, alarm.told
-    silenced = silences.until(subject_of(alarm, row))
+def _alert(alarm: Alarm, silences: Silences) -> Alert:
+    alert, told, place = alarm.alert, alarm.told, alarm.place
+    silenced = silences.until(subject_of(alarm))
     return Alert(
         alert_id=alert.alert_id,
         rule=alert.rule,
@@ -147,13 +147,13 @@ def _alert(alarm: Alarm, row: Row, silences: Silences) -> Alert:
         summary=told.summary,
         labels=told.labels,
         proof=told.proof,
-        callback_id=row.callback_id,
-        conversation_id=row.conversation_id,
-        state=row.state,
-        state_since=row.since,
+        callback_id=place.callback_id,
+        conversation_id=place.conversation_id,
+        state=State(place.state),
+        state_since=place.state_since,
         since=alert.since,
-        queue_id=row.queue_id,
-        user_id=row.user_id,
+        queue_id=place.queue_id,
+        user_id=place.user_id,
         acknowledged=UNSET if alarm.acknowledged is None else alarm.acknowledged,
         silenced_until=UNSET if silenced is None else rfc3339(silenced),
     )

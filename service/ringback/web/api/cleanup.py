@@ -215,7 +215,7 @@ def _stuck(board: Board, kinds: Sequence[str]) -> list[str]:
     """Give the conversations that alerts of some kinds are about, the longest first."""
     alarms = [alarm for alarm in board.alarms.values() if alarm.told.kind in kinds]
     alarms.sort(key=lambda alarm: alarm.alert.since)
-    rows = (board.rows.get(alarm.callback_id) for alarm in alarms)
+    rows = (board.rows.get(alarm.place.callback_id) for alarm in alarms)
     return list(dict.fromkeys(row.conversation_id for row in rows if row is not None))
 
 

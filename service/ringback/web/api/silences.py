@@ -17,7 +17,7 @@ from ringback.ports import Audit
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_body, read_query
 from ringback.web.api.describing import describe
-from ringback.web.board.rows import Alarm, Row
+from ringback.web.board.alarms import Alarm
 from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
 
 __all__ = ["Silencing", "silences_handlers", "subject_of"]
@@ -92,7 +92,7 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
     silences = deciding.tracker.silences
 
     def shown(silence: Silence) -> SilenceShown:
-        firing = (subject_of(alarm, row) for alarm, row in answers.board.firing())
+        firing = (subject_of(alarm) for alarm in answers.board.alarms.values())
         return SilenceShown(
             id=silence.id,
             matchers=[MatcherBody(one.field, one.value, one.prefix) for one in silence.matchers],
@@ -168,15 +168,15 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
     return [all_silences, silence, end_silence]
 
 
-def subject_of(alarm: Alarm, row: Row) -> Subject:
+def subject_of(alarm: Alarm) -> Subject:
     """Give what of an alert on the board can be matched."""
-    told = alarm.told
+    told, place = alarm.told, alarm.place
     return Subject(
         rule=alarm.alert.rule,
         severity="" if told.severity is UNSET else told.severity,
-        queue="" if row.queue_id is UNSET else row.queue_id,
-        callback=row.callback_id,
-        conversation=row.conversation_id,
+        queue="" if place.queue_id is UNSET else place.queue_id,
+        callback=place.callback_id,
+        conversation=place.conversation_id,
         labels={} if told.labels is UNSET else told.labels,
     )
 

@@ -85,7 +85,7 @@ def summary_handlers(
         if known is not None:
             return known
         board = answers.board
-        alarms = [alarm for alarm, _ in board.firing()]
+        alarms = board.alarms.values()
         now = datetime.fromisoformat(head["now"])
         counts = await asyncio.to_thread(count, list(board.rows.values()), names(), head["now"])
         body = Summary(

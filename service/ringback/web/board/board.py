@@ -1,6 +1,6 @@
 """Every open callback, and every alert that is firing, as of one position of the journal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import msgspec
@@ -8,7 +8,8 @@ import msgspec
 from ringback.core.events import AlertData, CallbackData, Event
 from ringback.core.records import Conversation
 from ringback.core.tracker import Tracker
-from ringback.web.board.rows import Alarm, Row, alarm_told, alarms_of, row_of, row_told
+from ringback.web.board.alarms import Alarm, alarm_told, alarms_of, place_told
+from ringback.web.board.rows import Row, row_of, row_told
 from ringback.web.journal import Told
 
 __all__ = ["Board"]
@@ -53,32 +54,24 @@ class Board:
             self.position = told[-1].position
 
     def load(self, tracker: Tracker) -> Iterator[None]:
-        """Take over all that is open, part by part; events may come in between.
+        """Take over all that is open or firing, part by part; events may come in between.
 
         What a tracker knows may not be committed yet: call `complete` once it is.
         """
         ids = iter(list(tracker.ids()))
         while part := list(islice(ids, CHUNK)):
             for conversation_id in part:
-                conversation = tracker.get_open(conversation_id)
+                conversation = tracker.get_kept(conversation_id)
                 if conversation is not None:
                     self._take(conversation, conversation_id)
             yield
 
-    def firing(self) -> Iterable[tuple[Alarm, Row]]:
-        """Give every alert with the row of its callback."""
-        for alarm in self.alarms.values():
-            row = self.rows.get(alarm.callback_id)
-            if row is not None:
-                yield alarm, row
-
     def _take(self, conversation: Conversation, known_id: str) -> None:
         for callback in conversation.callbacks:
-            if not callback.open:
-                continue
             # Never older than what events have told by now: the tracker is ahead of the journal.
-            row = row_of(conversation, callback, known_id)
-            self.rows[row.callback_id] = row
+            if callback.open:
+                row = row_of(conversation, callback, known_id)
+                self.rows[row.callback_id] = row
             for alarm in alarms_of(conversation, callback):
                 self.alarms[alarm.alert.alert_id] = alarm
 
@@ -91,6 +84,10 @@ class Board:
             self.rows[row.callback_id] = row
         elif known is not None:
             del self.rows[data.callback_id]
+        for alert in () if known is None else known.alerts:
+            alarm = self.alarms[alert.alert_id]
+            place = place_told(event, data, alarm.place)
+            self.alarms[alert.alert_id] = msgspec.structs.replace(alarm, place=place)
 
     def _alert(self, event: Event, data: AlertData) -> None:
         alarm = alarm_told(event, data, self.alarms.get(data.alert_id))

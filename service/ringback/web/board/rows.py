@@ -11,22 +11,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.derivation import holds_of
-from ringback.core.events import AlertData, AlertProof, CallbackData, Event, Seconds, Time, rfc3339
+from ringback.core.events import CallbackData, Event, Seconds, Time, rfc3339
 from ringback.core.lifecycle import State
 from ringback.core.records import Callback, Conversation
-from ringback.core.telling import proof_of
+from ringback.web.board.alarms import RowAlert, alarms_of
 from ringback.web.masking import masked
 
-__all__ = [
-    "Acknowledged",
-    "Alarm",
-    "ClockName",
-    "Row",
-    "RowAlert",
-    "alarms_of",
-    "row_of",
-    "row_told",
-]
+__all__ = ["ClockName", "Row", "row_of", "row_told"]
 
 ClockName = Literal["cloud", "provider", "observer"]
 
@@ -36,15 +27,6 @@ NONE = 0.0
 _CALLBACK = "ringback.callback."
 _SAME_STATE = tuple(f"{_CALLBACK}{kind}.v1" for kind in ("updated", "unverified", "verified"))
 """Events of a callback without a new state."""
-
-
-class RowAlert(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """One alert that is firing."""
-
-    alert_id: str
-    rule: str
-    since: Time
-    acknowledged: bool = False
 
 
 class Row(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True, kw_only=True):
@@ -75,32 +57,6 @@ class Row(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=T
     alerts: tuple[RowAlert, ...] = ()
     contact: tuple[str, ...] = ()
     """Masked; only kept if `[privacy]` says so."""
-
-
-class Acknowledged(msgspec.Struct, frozen=True, gc=False):
-    """Who has seen an alert, and when."""
-
-    by: str
-    time: Time
-
-
-class Wording(msgspec.Struct, frozen=True, gc=False):
-    """What an alert says, in its event's own words."""
-
-    kind: str | UnsetType
-    severity: str | UnsetType
-    summary: str
-    labels: dict[str, str] | UnsetType
-    proof: AlertProof | UnsetType
-
-
-class Alarm(msgspec.Struct, frozen=True, gc=False):
-    """An alert that is firing, as the board keeps it."""
-
-    callback_id: str
-    alert: RowAlert
-    told: Wording
-    acknowledged: Acknowledged | None = None
 
 
 def row_told(event: Event, data: CallbackData, known: Row | None) -> Row | None:
@@ -164,45 +120,6 @@ def row_of(conversation: Conversation, callback: Callback, known_id: str | None 
         alerts=tuple(alarm.alert for alarm in alarms_of(conversation, callback)),
         contact=masked(callback.contact),
     )
-
-
-def alarms_of(conversation: Conversation, callback: Callback) -> list[Alarm]:
-    """Give the alerts of a callback that are firing as it is known."""
-    callback_id = callback.id_in(conversation.id)
-    found = []
-    for alarm in callback.alarms:
-        if alarm.since is None:
-            continue
-        seen = None
-        if alarm.acknowledged_by is not None and alarm.acknowledged_at is not None:
-            seen = Acknowledged(alarm.acknowledged_by, rfc3339(alarm.acknowledged_at))
-        alert = RowAlert(
-            f"{callback_id}/{alarm.rule}/{alarm.episode}",
-            alarm.rule,
-            rfc3339(alarm.since),
-            acknowledged=seen is not None,
-        )
-        told = Wording(
-            alarm.kind or alarm.rule,
-            alarm.severity,
-            alarm.summary or alarm.rule,
-            alarm.labels or UNSET,
-            proof_of(alarm),
-        )
-        found.append(Alarm(callback_id, alert, told, seen))
-    return found
-
-
-def alarm_told(event: Event, data: AlertData, known: Alarm | None) -> Alarm | None:
-    """Give an alert after an event of it; None once it is resolved."""
-    if event.type.endswith(".resolved.v1"):
-        return None
-    seen = None if known is None else known.acknowledged
-    if event.type.endswith(".acknowledged.v1"):
-        seen = Acknowledged(data.by or "", event.time)
-    alert = RowAlert(data.alert_id, data.rule, data.since, acknowledged=seen is not None)
-    told = Wording(data.kind, data.severity, data.summary, data.labels, data.proof)
-    return Alarm(data.callback_id, alert, told, seen)
 
 
 def _shared(text: str | UnsetType | None) -> str | UnsetType:

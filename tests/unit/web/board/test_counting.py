@@ -2,8 +2,9 @@ from typing import Any
 
 from ringback.core.events import rfc3339
 from ringback.core.lifecycle import State
+from ringback.web.board.alarms import RowAlert
 from ringback.web.board.counting import QueueCount, StateCount, count
-from ringback.web.board.rows import Row, RowAlert
+from ringback.web.board.rows import Row
 from support.callbacks import at
 
 NOW = rfc3339(at(1000))

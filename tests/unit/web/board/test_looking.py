@@ -8,8 +8,9 @@ from msgspec import UNSET
 
 from ringback.core.events import rfc3339
 from ringback.core.lifecycle import State
+from ringback.web.board.alarms import RowAlert
 from ringback.web.board.looking import Cursor, Looking, Page, Sort, fits, look
-from ringback.web.board.rows import Row, RowAlert
+from ringback.web.board.rows import Row
 from support.callbacks import at
 
 NAMES = {"queue-1": "Billing", "queue-2": "Claims"}

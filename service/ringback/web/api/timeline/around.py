@@ -10,7 +10,7 @@ from ringback.core.events import AlertData, AlertProof, CallbackData, Event, Tim
 from ringback.core.gaps import Gap
 from ringback.core.records import Callback, Conversation
 from ringback.web.api.timeline.instants import time_or_unset
-from ringback.web.board.rows import Acknowledged, alarms_of
+from ringback.web.board.alarms import Acknowledged, alarms_of
 
 __all__ = [
     "LifeAlert",
