@@ -262,6 +262,44 @@ def top(
 
 
 @ringback.command()
+@click.option(
+    "--do", "chosen", metavar="ID", multiple=True, help="Disconnect this conversation; repeatable."
+)
+@click.option("--json", "raw", is_flag=True, help="All of the dry run, as the API gives it.")
+@_of_a_daemon
+def cleanup(
+    chosen: tuple[str, ...],
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    config: Path | None,
+    *,
+    raw: bool,
+) -> None:
+    """List what is confirmed to be stuck; disconnect what you name.
+
+    Without --do it is a dry run. With it, what you named is shown as it is now and, once you have
+    typed yes, ended on the platform for good. Exit code 1 when not all of it was.
+    """
+    from ringback.app import looking
+
+    def confirmed(count: int) -> bool:
+        what = "this conversation" if count == 1 else f"these {count} conversations"
+        said = f"This ends {what} for good, with all who are in it. Type yes to go on"
+        return str(click.prompt(said, default="no", show_default=False, err=True)) == "yes"
+
+    if chosen and raw:
+        raise click.UsageError("--json is for the dry run")
+    if chosen and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("--do needs a terminal; scripts ask the API, see docs/cleanup.md")
+    client = looking.client_for(url, token_file, ca_file, config, os.environ)
+    if not chosen:
+        looking.show_stuck(client, sys.stdout, raw=raw)
+    elif not looking.disconnect(client, chosen, sys.stdout, confirmed):
+        sys.exit(FAILURE)
+
+
+@ringback.command()
 def diagram() -> None:
     """Print the state machine, as Mermaid and as a table."""
     from ringback.core.diagram import document

@@ -50,14 +50,14 @@ def recording(folder: Path, *frames: bytes) -> str:
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
 @pytest.mark.parametrize(
-    "command", ["", "run", "check", "simulate", "replay", "show", "top", "diagram"]
+    "command", ["", "run", "check", "simulate", "replay", "show", "top", "cleanup", "diagram"]
 )
 def test_every_command_explains_itself(run: Run, command: str, option: str) -> None:
     done = run(*filter(None, [command]), option)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"Usage: ")
     if not command:
-        for known in (b"run", b"check", b"simulate", b"replay", b"show", b"top", b"diagram"):
+        for known in b"run check simulate replay show top cleanup diagram".split():
             assert known in done.stdout
 
 
@@ -89,6 +89,8 @@ def test_it_says_its_version(run: Run) -> None:
         (["simulate", "--speed", "nan"], "--speed: nan is not allowed"),
         (["simulate", "--seed", "-1"], "--seed: -1 is not allowed; allowed: a whole number"),
         (["simulate", "--seed", "4294967296"], "0 to 4294967295"),
+        (["cleanup", "--do", "c-1"], "--do needs a terminal"),
+        (["cleanup", "--do", "c-1", "--json"], "--json is for the dry run"),
         (["diagram", "more"], "more"),
     ],
 )

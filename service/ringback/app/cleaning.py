@@ -16,7 +16,7 @@ from ringback.core.events import rfc3339
 from ringback.core.records import Conversation
 from ringback.core.snapshots import Snapshot
 from ringback.core.watch.zombies import Zombie, let_be, zombies
-from ringback.errors import AuditError, FrameError, PlatformError
+from ringback.errors import AuditError, FrameError, PlatformError, PlatformFault
 from ringback.ports import Audit, Deed, Source
 from ringback.runtime.pipeline import Pipeline
 from ringback.settings import CleanupSettings
@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 DEED = "disconnect"
 ABOUT_TO = "about to: "
 """How the note begins that is made before; what came of it has another."""
+GONE = "the platform knows no such conversation"
 MINUTE = timedelta(minutes=1)
 FRESH = timedelta(seconds=20)
 """What was read is not acted on later."""
@@ -83,7 +84,7 @@ class Cleaner:
         async with self._one_by_one:
             result, why = await self._disconnect(conversation_id, seen, who, facts)
         self.outcomes[result] += 1
-        log.info("cleanup", who=who, conversation=conversation_id, result=result, why=why)
+        log.info("cleanup", conversation=conversation_id, result=result, why=why)
         return Outcome(conversation_id=conversation_id, result=result, why=why)
 
     async def _disconnect(
@@ -103,7 +104,7 @@ class Cleaner:
         except (PlatformError, FrameError) as error:
             return "unread", str(error)
         if picture is None:
-            return "left_alone", "the platform knows no such conversation"
+            return "left_alone", GONE
         why = self._let_be(key, seen, picture)
         if why is not None:
             return "left_alone", why
@@ -119,6 +120,8 @@ class Cleaner:
         try:
             sure = await self._hand.disconnect(key)
         except PlatformError as error:
+            if error.fault is PlatformFault.NOT_FOUND:
+                return await self._noted(key, who, facts, "left_alone", GONE)
             return await self._noted(key, who, facts, "refused", str(error))
         if not sure:
             why = "the platform did not answer: it may have been done"
@@ -143,7 +146,7 @@ class Cleaner:
         if conversation is not None and self._blind(conversation):
             return "the source is blind: what happens meanwhile would not be seen"
         if picture is not None and picture.read_at is not None and now - picture.read_at > FRESH:
-            return "it took too long to read it once more"
+            return "it took too long to read it again"
         return let_be(conversation, self.kinds, seen, picture, now)
 
     def _blind(self, conversation: Conversation) -> bool:

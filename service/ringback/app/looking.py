@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -13,10 +13,12 @@ from rich.console import Console
 from ringback import settings
 from ringback.errors import SettingsError
 from ringback.settings.platform import loopback
+from ringback.terminal.cleaning import choose, end, look
 from ringback.terminal.client import Client
 from ringback.terminal.showing import show
+from ringback.terminal.words import clean
 
-__all__ = ["client_for", "show_callback", "watch"]
+__all__ = ["client_for", "disconnect", "show_callback", "show_stuck", "watch"]
 
 TOKEN = "RINGBACK_TOKEN"  # noqa: S105  # a variable's name
 TOKEN_FILE = f"{TOKEN}_FILE"
@@ -50,6 +52,40 @@ def show_callback(client: Client, asked: str, output: TextIO, *, raw: bool) -> N
     if isinstance(output, TextIOWrapper):  # a queue may have any name, whatever can be printed
         output.reconfigure(errors="replace")
     asyncio.run(ask())
+
+
+def show_stuck(client: Client, output: TextIO, *, raw: bool) -> None:
+    """Print what is stuck for sure. Raises `DaemonError`."""
+
+    async def ask() -> None:
+        async with client:
+            await look(client, Console(file=output), raw=raw)
+
+    asyncio.run(ask())
+
+
+def disconnect(
+    client: Client, chosen: Sequence[str], output: TextIO, confirmed: Callable[[int], bool]
+) -> bool:
+    """Disconnect what is named and still stuck, if that is confirmed; whether all of it was.
+
+    Raises `DaemonError`.
+    """
+    console = Console(file=output)
+
+    def tell(said: str) -> None:
+        console.print(clean(said), soft_wrap=True, highlight=False, markup=False)
+
+    async def ask() -> bool:
+        async with client:
+            zombies = await choose(client, chosen, console)
+            if not zombies or not confirmed(len(zombies)):
+                tell("Nothing was done.")
+                return False
+            done = await end(client, zombies, tell)
+            return done and len(zombies) == len(set(chosen))
+
+    return asyncio.run(ask())
 
 
 def watch(client: Client) -> None:

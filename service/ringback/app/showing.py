@@ -20,6 +20,7 @@ from ringback.runtime.turns import in_turns
 from ringback.settings import Settings
 from ringback.sources.genesys.regions import REGIONS, find_region
 from ringback.vitals.board import measures_of_board, measures_of_queues, measures_of_tally
+from ringback.vitals.cleanup import measures_of_cleanup
 from ringback.vitals.feed import measures_of_feed
 from ringback.vitals.sources import beat_of, report_of
 from ringback.web.api.alerts import alerts_handlers
@@ -105,6 +106,8 @@ class Showing:
         rules = [rule.name for rule in self._pipeline.tracker.rules.rules]
         yield from measures_of_board(self.board, rules)
         yield from measures_of_tally(self.tally, rules)
+        if self.cleaner is not None:
+            yield from measures_of_cleanup(self.cleaner.outcomes)
         if self.charting.begun:
             waiting, now = self.charting.trends.waiting, self._pipeline.clock.now()
             yield from measures_of_queues(self.board, waiting, self._names(), now)

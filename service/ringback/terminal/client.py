@@ -59,15 +59,15 @@ class Client:
 
     async def session(self) -> Session:
         """Say who asks, and what queues are called."""
-        return self._read(await self.get("/session"), Session)
+        return self.read(await self.get("/session"), Session)
 
     async def sources(self) -> Sources:
         """Say what the daemon listens to, and how well it hears."""
-        return self._read(await self.get("/sources"), Sources)
+        return self.read(await self.get("/sources"), Sources)
 
     async def alerts(self) -> Alerts:
         """Give all that are firing."""
-        return self._read(await self.get("/alerts"), Alerts)
+        return self.read(await self.get("/alerts"), Alerts)
 
     async def life_text(self, callback_id: str) -> bytes:
         """Give all that is known of one callback, as the daemon wrote it."""
@@ -75,12 +75,12 @@ class Client:
 
     def life(self, text: bytes) -> Life:
         """Read what `life_text` gave."""
-        return self._read(text, Life)
+        return self.read(text, Life)
 
     async def find(self, text: str, limit: int = 10) -> list[Row]:
         """Give open callbacks with a text in one of their ids."""
         query = {"q": text, "limit": str(limit)}
-        return self._read(await self.get("/callbacks", query), Callbacks).callbacks
+        return self.read(await self.get("/callbacks", query), Callbacks).callbacks
 
     async def callbacks(self) -> Callbacks:
         """Give every open callback.
@@ -89,20 +89,16 @@ class Client:
         behind it, and is told apart by its sequence.
         """
         query = {"sort": "callbackId", "limit": str(PAGE)}
-        first = page = self._read(await self.get("/callbacks", query), Callbacks)
+        first = page = self.read(await self.get("/callbacks", query), Callbacks)
         rows = list(first.callbacks)
         while page.next is not None:
-            page = self._read(
-                await self.get("/callbacks", query | {"cursor": page.next}), Callbacks
-            )
+            page = self.read(await self.get("/callbacks", query | {"cursor": page.next}), Callbacks)
             rows += page.callbacks
         return msgspec.structs.replace(page, position=first.position, callbacks=rows)
 
     async def acknowledge(self, alert_id: str) -> None:
         """Note that one has seen an alert."""
-        body = msgspec.json.encode({"alertId": alert_id})
-        async with self._asked("POST", "/alerts/acknowledge", {}, body) as response:
-            await response.read()
+        await self.post("/alerts/acknowledge", msgspec.json.encode({"alertId": alert_id}))
 
     async def follow(self, position: int) -> AsyncGenerator[list[Message], None]:
         """Give what the feed tells behind a position, all that has come at once, until it ends."""
@@ -119,6 +115,11 @@ class Client:
         async with self._asked("GET", path, query or {}) as response:
             if response.content_type != "application/json":
                 raise self._strange(response)
+            return await response.read()
+
+    async def post(self, path: str, body: bytes, patience: float | None = None) -> bytes:
+        """Send JSON; give what it is answered with, after so many seconds at the most."""
+        async with self._asked("POST", path, {}, body, silence=patience) as response:
             return await response.read()
 
     @asynccontextmanager
@@ -158,7 +159,8 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._broken(error) from None
 
-    def _read(self, body: bytes, type_: type[Read]) -> Read:
+    def read(self, body: bytes, type_: type[Read]) -> Read:
+        """Read what was answered."""
         try:
             return msgspec.json.decode(body, type=type_)
         except msgspec.MsgspecError as error:

@@ -1,18 +1,38 @@
 """Guarded clean-up before the real simulated platform, which is full of zombies."""
 
 import asyncio
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from random import Random
 
 import pytest
+from aiohttp import web
 
+from ringback.simulator.genesys.mischief import Handler
 from ringback.simulator.interventions import disconnect, reschedule
+from ringback.simulator.options import Options
 from ringback.stores.memory import MemoryStore
 from ringback.web.api.cleanup import Outcome
 from support.cleanup import FORGOTTEN, cleaning, graveyard, trail_in
 from support.organisation import KEEP, organisation
 from support.virtual import run_virtually
 
+LIVELY = Options(arrivals_per_minute=3, agents=40, max_live=150, stuck_seconds=5000)
+MOVING = (
+    "due_not_released",
+    "waiting_too_long",
+    "never_offered",
+    "unanswered",
+    "not_offered_again",
+    "alerting_too_long",
+    "connected_not_dialled",
+    "auto_dial_missed",
+    "dialing_too_long",
+    "held_too_long",
+    "after_call_work_too_long",
+)
+"""Kinds that nobody should choose: much that they are about goes on by itself."""
 ASKED_DISCONNECT = "POST */disconnect"
 READ = "GET /api/v2/conversations/*"
 
@@ -47,6 +67,12 @@ def test_what_was_chosen_is_ended_and_noted_before_and_after(tmp_path: Path) -> 
             first, second, spared, *_ = await here.stuck(3)
             assert await here.end(first, second) == [("disconnected", ""), ("disconnected", "")]
             assert here.asked == 2
+            counted = {
+                measure.labels["result"]: measure.value
+                for measure in here.showing.measures()
+                if measure.name == "ringback_cleanup"
+            }
+            assert (counted.pop("disconnected"), set(counted.values())) == (2, {0})
             assert [here.live(row) for row in (first, second, spared)] == [False, False, True]
             await asyncio.sleep(5)
             still = {row["conversationId"] for row in (await here.look())["zombies"]}
@@ -134,16 +160,20 @@ def test_the_platforms_own_no_is_told_and_noted(tmp_path: Path) -> None:
             ((result, why),) = await here.end(one)
             assert result == "refused"
             assert "conversation:communication:disconnect" in why
+            here.platform.faults.fail(ASKED_DISCONNECT, status=404)
+            why = "the platform knows no such conversation"
+            assert await here.end(four) == [("left_alone", why)]
             here.platform.faults.throttle(ASKED_DISCONNECT, seconds=30)
             assert [result for result, _ in await here.end(two)] == ["refused"]
             here.platform.faults.fail(READ, times=9, status=500)
             assert [result for result, _ in await here.end(three)] == ["unread"]
             here.platform.faults.forgive()
-            assert here.asked == 2
+            assert here.asked == 3
             assert [said.partition(":")[0] for _, _, said in await here.deeds()] == [
-                "about to",
-                "refused",
-            ] * 2
+                said
+                for result in ("refused", "left_alone", "refused")
+                for said in ("about to", result)
+            ]
             assert here.live(four)
 
     run_virtually(scenario())
@@ -206,6 +236,35 @@ def test_what_cannot_be_noted_is_not_done(tmp_path: Path, monkeypatch: pytest.Mo
     run_virtually(scenario())
 
 
+@pytest.mark.parametrize(
+    ("seconds", "why"), [(1, "it is not stuck any more"), (30, "it took too long to read it again")]
+)
+def test_what_happens_while_it_is_noted_still_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, why: str
+) -> None:
+    async def scenario() -> None:
+        async with graveyard(tmp_path) as here:
+            one, *_ = await here.stuck(1)
+            note = here.trail.note
+
+            async def slowly(*said: str, **facts: str) -> None:
+                await note(*said, **facts)
+                if seconds < 20:
+                    disconnect(here.platform.centre, one["conversationId"])
+                    here.platform.host.play.catch_up()
+                await asyncio.sleep(seconds)
+
+            monkeypatch.setattr(here.trail, "note", slowly)
+            assert await here.end(one) == [("left_alone", why)]
+            assert here.asked == 0
+            assert [said.partition(":")[0] for _, _, said in await here.deeds()] == [
+                "about to",
+                "left_alone",
+            ]
+
+    run_virtually(scenario())
+
+
 def test_a_kill_in_the_middle_leaves_a_true_trail(tmp_path: Path) -> None:
     """After what was noted before, nothing says that it was done; and it counts for the limit."""
 
@@ -232,6 +291,57 @@ def test_a_kill_in_the_middle_leaves_a_true_trail(tmp_path: Path) -> None:
             )
             assert deed.result.startswith("about to: ")
             assert [result for result, _ in await here.end(two)] == ["over_limit"]
+
+    run_virtually(scenario())
+
+
+def test_whatever_happens_meanwhile_nothing_is_ended_that_is_not_as_it_was_seen(
+    tmp_path: Path,
+) -> None:
+    """An operator ends all that there is, late, while calls go on and the feed breaks."""
+
+    async def scenario() -> None:
+        async with (
+            organisation(LIVELY, seed=4) as (platform, _),
+            cleaning(platform, tmp_path, kinds=",".join(MOVING), per_minute=60) as here,
+        ):
+            chance, ended, wrong = Random(7), Counter[str](), list[str]()
+            seen: dict[str, tuple[datetime, str]] = {}
+
+            async def judge(request: web.Request, handler: Handler) -> web.StreamResponse:
+                key = request.path.split("/")[4]
+                looked_at, state = seen[key]
+                scene = platform.centre.scene(key)
+                assert scene is not None
+                live = [one.ledger for one in scene.callbacks if one.ledger.state != "disconnected"]
+                for ledger in live:
+                    since, truly = ledger.visits[-1]
+                    if len(live) > 1 or truly != state or since > looked_at:
+                        wrong.append(f"{key}: seen {state} at {looked_at}, {ledger.visits[-2:]}")
+                ended[state] += 1
+                return await handler(request)
+
+            platform.faults.plan("POST */disconnect", judge, times=10**6)
+            results = Counter[str]()
+            for _ in range(8):
+                for trouble in (platform.faults.silence, platform.faults.cut, None, None):
+                    await asyncio.sleep(chance.uniform(200, 500))
+                    told = await here.look()
+                    rows = [row for row in told["zombies"] if "whyNot" not in row]
+                    for row in rows:
+                        seen[row["conversationId"]] = (
+                            datetime.fromisoformat(told["now"]),
+                            row["state"],
+                        )
+                    if trouble is not None:
+                        trouble()
+                    await asyncio.sleep(chance.uniform(0, 90))
+                    for at in range(0, len(rows), 20):
+                        results.update(result for result, _ in await here.end(*rows[at : at + 20]))
+            assert wrong == []
+            assert set(ended) >= {"waiting", "connected", "held", "after_call_work", "dialing"}
+            assert results.keys() <= {"disconnected", "left_alone"}
+            assert min(results.values()) > 5, results
 
     run_virtually(scenario())
 
