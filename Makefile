@@ -57,6 +57,11 @@ bench: $(VENV)/.ringback $(VENV)/.dev ## Measure against the references, side by
 crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a thousand times (about 20 minutes; RINGBACK_KILLS says how often)
 	RINGBACK_KILLS=$${RINGBACK_KILLS:-1000} $(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/test_crash.py $(ARGS)
 
+.PHONY: alert-crash
+alert-crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a hundred times around firing, telling and resolving (about 5 minutes)
+	RINGBACK_ALERT_KILLS=$${RINGBACK_ALERT_KILLS:-100} \
+		$(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/test_alert_crash.py $(ARGS)
+
 .PHONY: blind
 blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, a whole day of a mid-size centre (about 10 minutes)
 	RINGBACK_RENEWALS=1000 RINGBACK_CUTS=200 RINGBACK_DAY=24 \

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 from aiohttp import web
@@ -28,13 +29,20 @@ class Endpoint:
     """
 
     def __init__(
-        self, *answers: Any, status: int = 200, body: bytes = b"ok", silent: bool = False
+        self,
+        *answers: Any,
+        status: int = 200,
+        body: bytes = b"ok",
+        silent: bool = False,
+        on_post: Callable[[], object] = lambda: None,
     ) -> None:
         self.answers = list(answers)
         self.status = status
         self.body = body
         self.silent = silent
         """Whether it takes everything and answers nothing, to its end."""
+        self.on_post = on_post
+        """Called before it answers."""
         self._ended = asyncio.Event()
         self.posted: list[Posted] = []
         self.url = ""
@@ -56,6 +64,7 @@ class Endpoint:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.posted.append(Posted(request.path_qs, headers, await request.read()))
+        self.on_post()
         if self.silent:
             await self._ended.wait()
         answer = self.answers.pop(0) if self.answers else (self.status, {}, self.body)

@@ -120,7 +120,7 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
             SilenceAnswer,
             body=SilenceBody,
             may=ACTING,
-            problems=(400, 415, 503),
+            problems=(400, 409, 415, 503),
         ),
     )
     async def silence(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -137,7 +137,8 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
             await audit.note(who, "silence", subject, **facts_of(request))
             made = deciding.silence(matchers, until, who, asked.comment)
         except SilenceRefused as error:
-            raise ClientException(str(error)) from None
+            # The body is as described; it does not go with the present.
+            raise ClientException(str(error), status_code=409) from None
         await deciding.committed()
         return answers.private(SilenceAnswer(**head, silence=shown(made)))
 
