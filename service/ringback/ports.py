@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ringback.core.snapshots import QueueSettings
-from ringback.core.watch.notices import Item, Message
+from ringback.core.watch.messages import Item, Message
 
 __all__ = [
     "Audit",

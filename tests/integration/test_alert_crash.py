@@ -77,16 +77,12 @@ class Killer:
     async def kill(self, child: Child, life: Stuck) -> None:
         """Let a daemon go about its work until it is dead."""
         self._victim, self._when = child, self._random.choice(MOMENTS)
-        match self._when:
-            case "at the start":
-                await child.says("starting")
-            case "at any time":
-                await child.says("source_hears")
-                await life.tell_again()
-            case _:
-                await child.says("source_hears")
-                await life.tell_again()
-                await life.change()
+        said = b"starting" if self._when == "at the start" else b"source_hears"
+        # Or until its end: what it had begun to tell, it tells at once.
+        await child.until(lambda: said in child.err)
+        await life.tell_again()
+        if self._when != "at any time":
+            await life.change()
         if self._when not in AT_A_MESSAGE:
             await asyncio.sleep(self._random.uniform(0, 0.5))
             self._strike()

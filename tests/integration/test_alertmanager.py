@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ringback.core.events import AlertProof, rfc3339
-from ringback.core.watch.notices import Item, Phase
+from ringback.core.watch.messages import Item, Phase
 from ringback.runtime.clock import SystemClock
 from ringback.sinks.receivers.alertmanager import Alertmanager
 from ringback.sinks.receivers.posting import Target

@@ -8,7 +8,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from ringback.core.events import AlertData, rfc3339
-from ringback.core.watch.notices import MINUTE, Limits, Notices, Phase
+from ringback.core.watch.messages import Phase
+from ringback.core.watch.notices import Limits, Notices
+from ringback.core.watch.pace import MINUTE
 from support.alerts import World, an_alert, restarted
 from support.callbacks import START
 
@@ -194,7 +196,7 @@ def test_in_the_end_the_receiver_knows_what_fires_and_nothing_else(
     assert story.notices.waiting == 0
     # Nothing is kept but what is open, or held back by the silence.
     kept = {key.partition("/alert/")[2] for key in story.rows if "/alert/" in key}
-    assert kept == story.world.open.keys() | story.notices._held.keys()
+    assert kept == story.world.open.keys() | story.notices._waiting.held.keys()
     event(f"{min(len(story.world.messages), 8)} messages")
 
 

@@ -10,7 +10,8 @@ import msgspec
 
 from ringback.core.events import AlertData, Event, rfc3339
 from ringback.core.tracker import Change
-from ringback.core.watch.notices import Item, Limits, Message, Notices, Phase
+from ringback.core.watch.messages import Item, Message, Phase
+from ringback.core.watch.notices import Limits, Notices
 from ringback.errors import DeliveryError
 from ringback.runtime.outbox import Outbox, Patience
 from ringback.runtime.pipeline import Pipeline

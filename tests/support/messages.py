@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from ringback.core.events import AlertData, rfc3339
-from ringback.core.watch.notices import Limits, Message, Notices, Phase
+from ringback.core.watch.messages import Message, Phase
+from ringback.core.watch.notices import Limits, Notices
 from ringback.sinks.receivers.wording import Places, Wording
 from support.callbacks import START
 

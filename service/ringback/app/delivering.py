@@ -1,41 +1,26 @@
 """Composes who is told of alerts: for each receiver its outbox, and what carries its messages."""
 
 import random
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, TextIO
 
 from msgspec import UNSET
 
+from ringback.app.receivers import limits_of, make_receiver, wanted_by
 from ringback.app.showing import platform_link
 from ringback.app.sources import queue_names
 from ringback.core.events import AlertData
-from ringback.core.watch.notices import Limits, Notices, known
+from ringback.core.watch.notices import Notices
 from ringback.core.watch.silences import Matcher, Silence, Subject
-from ringback.errors import AlertError, SettingsError
-from ringback.ports import Audit, Clock, Receiver, Source, Store
+from ringback.errors import AlertError
+from ringback.ports import Audit, Source, Store
 from ringback.runtime.daemon import Daemon
 from ringback.runtime.outbox import Outbox, Patience
 from ringback.runtime.pipeline import Pipeline
-from ringback.settings import ReceiverSettings, Settings
-from ringback.settings.describing import listed
-from ringback.settings.receivers import RECEIVERS
-from ringback.sinks.output import Output
-from ringback.sinks.receivers.alertmanager import Alertmanager
-from ringback.sinks.receivers.email import Email, server_of
-from ringback.sinks.receivers.pagerduty import HOST as PAGERDUTY
-from ringback.sinks.receivers.pagerduty import PagerDuty
-from ringback.sinks.receivers.posting import Target
-from ringback.sinks.receivers.slack import Slack
-from ringback.sinks.receivers.stdout import Lines
-from ringback.sinks.receivers.targets import refuse_url
-from ringback.sinks.receivers.teams import Teams
-from ringback.sinks.receivers.webhook import Webhook, secrets_of
-from ringback.sinks.receivers.wording import Places, Wording, severity_of
-from ringback.sources.genesys.patterns import wild
+from ringback.settings import Settings
+from ringback.sinks.receivers.wording import Places, Wording
 from ringback.vitals.receivers import (
     checks_of_receivers,
     measures_of_receivers,
@@ -47,12 +32,7 @@ from ringback.web.api.silences import silences_handlers
 from ringback.web.health import Check
 from ringback.web.metrics import Measure
 
-__all__ = ["Delivery", "make_receiver", "refuse_bad_receivers"]
-
-PAGERDUTY_KEY = 32
-MAILBOX = re.compile(r"[^\s@,<>\"]+@[^\s@,<>\"]+")
-
-Names = Callable[[], Mapping[str, str]]
+__all__ = ["Delivery"]
 
 
 class Delivery:
@@ -88,8 +68,8 @@ class Delivery:
                 make_receiver(name, receiver, wording, pipeline.clock, out),
                 Notices(
                     name,
-                    _limits(receiver),
-                    _wanted(receiver, names),
+                    limits_of(receiver),
+                    wanted_by(receiver, names),
                     self._silenced,
                     queue_names=names,
                 ),
@@ -166,114 +146,3 @@ class Delivery:
 
     def _bury(self, name: str, number: int) -> bool:
         return any(one.name == name and one.bury(number) for one in self.outboxes)
-
-
-def refuse_bad_receivers(settings: Settings) -> None:
-    """Raise `SettingsError` for what can be told of receivers without asking anybody."""
-    for name, receiver in settings.receivers.items():
-        path = f"{RECEIVERS}.{name}"
-        if receiver.kind == "stdout" and settings.sinks.stdout != "off":
-            raise SettingsError(
-                f"{path}.kind", "standard output has the events: turn [sinks] stdout off for this"
-            )
-        private = receiver.allow_private
-        with _naming(f"{path}.url"):
-            if receiver.kind == "email":
-                server_of(receiver.url.reveal(), allow_private=private)
-            elif receiver.url:
-                refuse_url(receiver.url.reveal(), allow_private=private)
-        secret = receiver.secret.reveal()
-        with _naming(f"{path}.secret"):
-            if receiver.kind == "webhook":
-                secrets_of(secret)
-            elif receiver.kind == "pagerduty" and len(secret) != PAGERDUTY_KEY:
-                raise ValueError(f"is no integration key, which has {PAGERDUTY_KEY} characters")
-            elif not secret.isprintable():
-                raise ValueError("holds line ends or the like: copy it anew")
-        for key in ("sender", "to"):
-            for address in listed(getattr(receiver, key)):
-                if not MAILBOX.fullmatch(address):
-                    raise SettingsError(f"{path}.{key}", f"{address!r} is no mail address")
-
-
-@contextmanager
-def _naming(path: str) -> Iterator[None]:
-    """Say which option it is that something is wrong with."""
-    try:
-        yield
-    except ValueError as error:
-        raise SettingsError(path, str(error)) from None
-
-
-def make_receiver(
-    name: str, settings: ReceiverSettings, wording: Wording, clock: Clock, out: TextIO
-) -> Receiver:
-    """Make what carries the messages of one receiver, which is none of the bad ones."""
-    secret = settings.secret.reveal()
-    match settings.kind:
-        case "stdout":
-            return Lines(Output(out), wording)
-        case "webhook":
-            return Webhook(name, _target(settings, clock), secrets_of(secret), wording, clock)
-        case "alertmanager":
-            return Alertmanager(_target(settings, clock), secret, wording, clock)
-        case "slack":
-            return Slack(_target(settings, clock), wording)
-        case "teams":
-            return Teams(_target(settings, clock), wording)
-        case "pagerduty":
-            return PagerDuty(_target(settings, clock, PAGERDUTY), secret, wording)
-        case "email":
-            private = settings.allow_private
-            return Email(
-                name,
-                server_of(settings.url.reveal(), allow_private=private),
-                wording,
-                sender=settings.sender,
-                to=listed(settings.to),
-                user=settings.user,
-                password=secret,
-                allow_private=private,
-                timeout=settings.timeout_seconds,
-            )
-
-
-def _target(settings: ReceiverSettings, clock: Clock, usual: str = "") -> Target:
-    return Target(
-        settings.url.reveal() or usual,
-        allow_private=settings.allow_private,
-        timeout=settings.timeout_seconds,
-        clock=clock,
-    )
-
-
-def _limits(settings: ReceiverSettings) -> Limits:
-    if settings.kind == "alertmanager":  # which groups by itself
-        return Limits(gather=timedelta(), most=0)
-    return Limits(
-        gather=timedelta(seconds=settings.group_seconds),
-        most=settings.most_per_minute,
-        acknowledged=settings.kind in {"webhook", "pagerduty", "stdout"},
-    )
-
-
-def _wanted(settings: ReceiverSettings, names: Names) -> Callable[[AlertData], bool]:
-    """Make what says whether an alert is the receiver's business."""
-    severities = frozenset(listed(settings.severities))
-    rules = [wild(each) for each in listed(settings.rules)]
-    queues = listed(settings.queues)
-    ids = frozenset(each.removeprefix("id:") for each in queues if each.startswith("id:"))
-    named = [wild(each) for each in queues if not each.startswith("id:")]
-
-    def wanted(alert: AlertData) -> bool:
-        if severities and severity_of(alert) not in severities:
-            return False
-        if rules and not any(rule.fullmatch(alert.rule) for rule in rules):
-            return False
-        queue_id = known(alert, "queue_id")
-        if not queues or queue_id in ids:
-            return True
-        name = names().get(queue_id or "")
-        return name is not None and any(pattern.fullmatch(name) for pattern in named)
-
-    return wanted

@@ -11,7 +11,7 @@ from typing import TextIO
 import structlog
 
 from ringback import __version__
-from ringback.app.delivering import Delivery, refuse_bad_receivers
+from ringback.app.delivering import Delivery
 from ringback.app.doors import Doors
 from ringback.app.parts import (
     beside_the_store,
@@ -23,6 +23,7 @@ from ringback.app.parts import (
     make_store,
     make_writer,
 )
+from ringback.app.receivers import refuse_bad_receivers
 from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
 from ringback.app.sources import make_source

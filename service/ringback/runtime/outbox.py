@@ -17,7 +17,8 @@ from typing import NamedTuple
 import structlog
 
 from ringback.core.events import AlertData, rfc3339
-from ringback.core.watch.notices import Message, Notices, Phase
+from ringback.core.watch.messages import Message, Phase
+from ringback.core.watch.notices import Notices
 from ringback.errors import DeliveryError, DeliveryFault, PositionGone
 from ringback.ports import Entry, Receiver, Store
 from ringback.runtime.pipeline import Pipeline

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import UNSET
 
 from ringback.core.events import rfc3339
-from ringback.core.watch.notices import Dead
+from ringback.core.watch.messages import Dead
 from ringback.errors import DeliveryFault
 from ringback.runtime.outbox import Outbox
 from ringback.vitals.measuring import counter, gauge

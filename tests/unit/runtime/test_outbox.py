@@ -5,7 +5,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringback.core.events import Event
-from ringback.core.watch.notices import Limits, Message, Phase
+from ringback.core.watch.messages import Message, Phase
+from ringback.core.watch.notices import Limits
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.ports import Batch
 from ringback.wire.cloudevents import Encoder

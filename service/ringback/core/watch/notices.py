@@ -8,46 +8,28 @@ step changes rows that are stored with it (`unsaved`): nothing is lost, and a me
 once more after a crash is the same one, with the same number.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 import msgspec
 from msgspec import UNSET
 
-from ringback.core.entries import NEVER
 from ringback.core.events import AlertData
+from ringback.core.watch.gathering import Place, Waiting
+from ringback.core.watch.incidents import Incidents
+from ringback.core.watch.messages import Dead, Item, Message, Phase, place_of, text_of
+from ringback.core.watch.pace import Pace
 
-__all__ = [
-    "RECEIVERS",
-    "Dead",
-    "Item",
-    "Limits",
-    "Message",
-    "Notices",
-    "Phase",
-    "known",
-    "place_of",
-]
+__all__ = ["RECEIVERS", "Limits", "Notices"]
 
 RECEIVERS = "~receiver/"
 """Begins the keys of all receivers' rows; a conversation's id begins with no tilde."""
-MINUTE = timedelta(minutes=1)
 MOST_ITEMS = 500
 """Alerts in one message; the others go into the next."""
 MOST_DEAD = 100
 """Dead letters kept; the oldest go."""
 SEVERITIES = ("critical", "warning", "info")
 """The worst first."""
-
-
-class Phase(StrEnum):
-    """Where an alert is in its life."""
-
-    FIRING = "firing"
-    ACKNOWLEDGED = "acknowledged"
-    RESOLVED = "resolved"
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -59,50 +41,6 @@ class Limits(msgspec.Struct, frozen=True):
     """Messages in any minute; 0: no limit, and then all that is due is one message."""
     acknowledged: bool = False
     """Whether it makes a difference to the receiver that somebody has seen an alert."""
-
-
-class Item(msgspec.Struct, array_like=True, gc=False):
-    """One alert within a message."""
-
-    alert: AlertData
-    phase: Phase
-    first: bool
-    """Whether the receiver hears of it for the first time: if resolved, it came and went."""
-    at: str
-    """When that took effect."""
-    queue: str | None
-    """What its queue was called when it was first heard of, or its id: for good."""
-    incident: str = ""
-    """Which incident it belongs to."""
-
-
-class Message(msgspec.Struct, array_like=True, gc=False):
-    """What is sent at once. Stored before it is sent, so that it stays the same."""
-
-    number: int
-    """From 1, of this receiver."""
-    made_at: datetime
-    items: list[Item]
-    opens: str | None = None
-    """The incident of those alerts that it tells of for the first time: the first one's id."""
-    acknowledges: list[str] = []
-    """Incidents of which every alert that still fires was acknowledged."""
-    closes: list[str] = []
-    """Incidents of which no alert fires any more."""
-
-    @property
-    def digest(self) -> bool:
-        """Whether it tells of more than one group."""
-        return len({place_of(item.alert) for item in self.items}) > 1
-
-
-class Dead(msgspec.Struct, array_like=True, gc=False):
-    """A message that was given up."""
-
-    message: Message
-    why: str
-    at: datetime
-    tries: int
 
 
 class _Known(msgspec.Struct, array_like=True, gc=False):
@@ -127,30 +65,11 @@ class _Counts(msgspec.Struct, array_like=True, gc=False):
     times: list[datetime] = []
 
 
-class _Group:
-    """Alerts of one rule and place that wait."""
-
-    def __init__(self, since: datetime) -> None:
-        self.since = since
-        self.ids: dict[str, None] = {}
-
-
 _encode = msgspec.msgpack.Encoder().encode
 _known = msgspec.msgpack.Decoder(_Known).decode
 _counts = msgspec.msgpack.Decoder(_Counts).decode
 _message = msgspec.msgpack.Decoder(Message).decode
 _dead = msgspec.msgpack.Decoder(Dead).decode
-
-
-def place_of(alert: AlertData) -> tuple[str, str]:
-    """Give the group of an alert: its rule, and its queue or source."""
-    return alert.rule, known(alert, "queue_id") or known(alert, "source") or ""
-
-
-def known(alert: AlertData, field: str) -> str | None:
-    """Give a text of an alert, None if it is not known: some are about no callback, or no queue."""
-    value = getattr(alert, field, UNSET)
-    return value if isinstance(value, str) else None
 
 
 class Notices:
@@ -178,19 +97,17 @@ class Notices:
         self._silent = silent
         self._queue_names = queue_names
         self._alerts: dict[str, _Known] = {}
-        self._groups: dict[tuple[str, str], _Group] = {}
-        self._held: dict[str, datetime] = {}
-        """Those that are silenced, and until when."""
+        self._waiting = Waiting(limits.gather)
         self._under_way: dict[str, Item] = {}
-        self._incidents: dict[str, set[str]] = {}
+        self._incidents = Incidents()
         self._number = 0
-        self._times: deque[datetime] = deque()
+        self._pace = Pace(limits.most)
         self._unsaved: dict[str, bytes | None] = {}
 
     @property
     def waiting(self) -> int:
         """How many alerts there is something to tell of, that is not under way."""
-        return sum(len(group.ids) for group in self._groups.values())
+        return len(self._waiting)
 
     @property
     def untold(self) -> int:
@@ -200,7 +117,7 @@ class Notices:
     @property
     def held(self) -> int:
         """How many alerts are held back by silences."""
-        return len(self._held)
+        return len(self._waiting.held)
 
     def open(self) -> Iterator[Item]:
         """Give every alert that the receiver knows to be firing, and that does."""
@@ -221,7 +138,8 @@ class Notices:
                     self.message = _message(packed)
                 case "counts":
                     counts = _counts(packed)
-                    self._number, self._times = counts.number, deque(counts.times)
+                    self._number = counts.number
+                    self._pace.restore(counts.times)
                 case _:  # of a later version
                     continue
         self.dead = dict(sorted(self.dead.items()))
@@ -229,7 +147,7 @@ class Notices:
             self._under_way = {item.alert.alert_id: item for item in self.message.items}
         for key, known in self._alerts.items():
             if known.incident:
-                self._incidents.setdefault(known.incident, set()).add(key)
+                self._incidents.join(known.incident, key)
             if key not in self._under_way:
                 self._queue(key, known, now)
 
@@ -269,47 +187,39 @@ class Notices:
 
     def recheck(self, now: datetime) -> None:
         """Look again at what is silenced, after silences have changed or ended."""
-        waiting = [key for group in self._groups.values() for key in group.ids]
-        for key in [*self._held, *waiting]:
+        for key in list(self._waiting):
             self._queue(key, self._alerts[key], now)
 
     def next_at(self) -> datetime | None:
         """When there is something to do, if nothing else happens."""
-        wakes = list(self._held.values())
+        wakes = list(self._waiting.held.values())
         if self.message is None:
             wakes += [
-                max(
-                    group.since + self._limits.gather, self._free_at(critical=self._critical(place))
-                )
-                for place, group in self._groups.items()
+                max(at, self._pace.free_at(critical=self._critical(place)))
+                for place, at in self._waiting.due_at().items()
             ]
         return min(wakes, default=None)
 
     def compose(self, now: datetime) -> Message | None:
         """Make the next message, if one is due and may be sent. It is under way from then on."""
-        if any(until <= now for until in self._held.values()):
+        if any(until <= now for until in self._waiting.held.values()):
             self.recheck(now)
         if self.message is not None:
             return None
-        due = [
-            place
-            for place, group in self._groups.items()
-            if group.since + self._limits.gather <= now
-        ]
+        due = [place for place, at in self._waiting.due_at().items() if at <= now]
         if not due:
             return None
         due.sort(key=self._urgency)
-        if self._limits.most:
-            room = self._room(now, critical=self._critical(due[0]))
-            if room <= 0:
-                return None
-            if len(due) <= room:
-                due = due[:1]
-        return self._make([key for place in due for key in self._groups[place].ids], now)
+        room = self._pace.room(now, critical=self._critical(due[0]))
+        if room == 0:
+            return None
+        if room is not None and len(due) <= room:
+            due = due[:1]
+        return self._make([key for place in due for key in self._waiting.keys(place)], now)
 
     def may_try_at(self) -> datetime:
         """When the message that is under way may be tried again: each attempt counts."""
-        return self._free_at(critical=True)
+        return self._pace.free_at(critical=True)
 
     def tried(self, now: datetime) -> None:
         """Count another attempt."""
@@ -367,8 +277,7 @@ class Notices:
         items = [self._item(key) for key in keys]
         self._under_way = dict(zip(keys, items, strict=True))
         self._number += 1
-        touched = dict.fromkeys(self._alerts[key].incident for key in self._under_way)
-        states = {incident: self._state_of(incident) for incident in touched}
+        states = self._incidents.phases((item.incident for item in items), self._phase_then)
         self.message = Message(
             self._number,
             now,
@@ -385,18 +294,12 @@ class Notices:
         """Let an alert belong to an incident, or to none."""
         known = self._alerts[key]
         if known.incident:
-            self._part(key, known.incident)
+            self._incidents.part(known.incident, key)
         if incident:
-            self._incidents.setdefault(incident, set()).add(key)
+            self._incidents.join(incident, key)
         known = msgspec.structs.replace(known, incident=incident)
         self._keep(key, known)
         return known
-
-    def _part(self, key: str, incident: str) -> None:
-        others = self._incidents[incident]
-        others.discard(key)
-        if not others:
-            del self._incidents[incident]
 
     def _item(self, key: str) -> Item:
         known = self._alerts[key]
@@ -405,19 +308,13 @@ class Notices:
         )
 
     def _queue_of(self, alert: AlertData) -> str | None:
-        queue_id = known(alert, "queue_id")
+        queue_id = text_of(alert, "queue_id")
         return queue_id and self._queue_names().get(queue_id, queue_id)
 
-    def _state_of(self, incident: str) -> Phase:
-        """Say how an incident is once the message that is under way has arrived."""
-        phases = {
-            item.phase if (item := self._under_way.get(key)) else self._alerts[key].told
-            for key in self._incidents[incident]
-        }
-        for phase in (Phase.FIRING, Phase.ACKNOWLEDGED):
-            if phase in phases:
-                return phase
-        return Phase.RESOLVED
+    def _phase_then(self, key: str) -> Phase | None:
+        """Say what is known of an alert once the message that is under way has arrived."""
+        item = self._under_way.get(key)
+        return self._alerts[key].told if item is None else item.phase
 
     def _settle(self) -> list[tuple[str, Item]]:
         """Let no message be under way any more; give what was in it."""
@@ -435,20 +332,18 @@ class Notices:
         self._keep(key, known)
         self._queue(key, known, now)
 
-    def _queue(self, key: str, known: _Known, now: datetime) -> None:
+    def _queue(self, key: str, one: _Known, now: datetime) -> None:
         """Let an alert wait to be told, if there is anything to tell."""
-        place = place_of(known.alert)
-        if not self._news(known):
-            self._leave(key)
+        place = place_of(one.alert)
+        if not self._news(one):
+            self._waiting.leave(key, place)
             return
         # Of what was told the end is told as well, silenced or not.
-        until = self._silenced_until(known.alert, now) if known.told is None else None
-        if until is not None:
-            self._leave(key)
-            self._held[key] = until
-            return
-        self._held.pop(key, None)
-        self._groups.setdefault(place, _Group(now)).ids[key] = None
+        until = self._silenced_until(one.alert, now) if one.told is None else None
+        if until is None:
+            self._waiting.add(key, place, now)
+        else:
+            self._waiting.hold(key, place, until)
 
     def _silenced_until(self, alert: AlertData, now: datetime) -> datetime | None:
         until = self._silent(alert, now)
@@ -460,13 +355,7 @@ class Notices:
         return self._limits.acknowledged and known.phase is not known.told
 
     def _leave(self, key: str) -> None:
-        self._held.pop(key, None)
-        place = place_of(self._alerts[key].alert)
-        group = self._groups.get(place)
-        if group is not None:
-            group.ids.pop(key, None)
-            if not group.ids:
-                del self._groups[place]
+        self._waiting.leave(key, place_of(self._alerts[key].alert))
 
     def _keep(self, key: str, known: _Known) -> None:
         before = self._alerts.get(key)
@@ -480,46 +369,24 @@ class Notices:
         known = self._alerts.pop(key)
         self._unsaved[f"{self.prefix}alert/{key}"] = None
         if known.incident:
-            self._part(key, known.incident)
+            self._incidents.part(known.incident, key)
 
-    def _urgency(self, place: tuple[str, str]) -> tuple[int, datetime]:
+    def _urgency(self, place: Place) -> tuple[int, datetime]:
         """Order groups: the worst first, then the one that has waited longest."""
-        group = self._groups[place]
-        return min(_rank(self._alerts[key]) for key in group.ids), group.since
+        worst = min(_rank(self._alerts[key]) for key in self._waiting.keys(place))
+        return worst, self._waiting.since(place)
 
-    def _critical(self, place: tuple[str, str]) -> bool:
+    def _critical(self, place: Place) -> bool:
         return self._urgency(place)[0] == 0
 
-    def _room(self, now: datetime, *, critical: bool) -> int:
-        """Say how many messages may be sent now."""
-        while self._times and self._times[0] + MINUTE <= now:
-            self._times.popleft()
-        while self._times and self._times[-1] > now:  # the clock was set back
-            self._times.pop()
-        return self._most(critical=critical) - len(self._times)
-
-    def _free_at(self, *, critical: bool) -> datetime:
-        """Say when there is room, as things stand."""
-        most = self._most(critical=critical)
-        full = self._limits.most > 0 and len(self._times) >= most
-        return self._times[-most] + MINUTE if full else NEVER
-
-    def _most(self, *, critical: bool) -> int:
-        """One of the messages of a minute is kept for what is critical."""
-        most = self._limits.most
-        return most if critical or most == 1 else most - 1
-
     def _count(self, now: datetime) -> None:
-        if self._limits.most:
-            self._times.append(now)
-            while len(self._times) > self._limits.most:
-                self._times.popleft()
-        counts = _Counts(self._number, list(self._times))
+        self._pace.count(now)
+        counts = _Counts(self._number, self._pace.times)
         self._unsaved[f"{self.prefix}counts"] = _encode(counts)
 
 
 def _rank(one: _Known) -> int:
-    severity = known(one.alert, "severity")
+    severity = text_of(one.alert, "severity")
     if severity not in SEVERITIES or one.phase is Phase.RESOLVED:
         return len(SEVERITIES)
     return SEVERITIES.index(severity)

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from ringback.core.events import Time, rfc3339
-from ringback.core.watch.notices import Item, Message, Phase, known
+from ringback.core.watch.messages import Item, Message, Phase, text_of
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.ports import Clock
 from ringback.sinks.receivers.posting import Target
@@ -82,11 +82,11 @@ class Alertmanager:
                 {
                     "summary": alert.summary,
                     "alert_id": alert.alert_id,
-                    "conversation_id": known(alert, "conversation_id"),
-                    "state": known(alert, "state"),
-                    "since": known(alert, "state_since"),
+                    "conversation_id": text_of(alert, "conversation_id"),
+                    "state": text_of(alert, "state"),
+                    "since": text_of(alert, "state_since"),
                     "proof": proof_of(alert),
-                    "reason": known(alert, "reason") if over else None,
+                    "reason": text_of(alert, "reason") if over else None,
                     "dashboard": places.of_callback(alert),
                     "platform": places.on_platform(alert),
                 }
@@ -105,8 +105,8 @@ class Alertmanager:
                 "severity": severity_of(alert),
                 "org": self._wording.places.org,
                 "queue": item.queue,
-                "callback_id": known(alert, "callback_id"),
-                "source": known(alert, "source"),
+                "callback_id": text_of(alert, "callback_id"),
+                "source": text_of(alert, "source"),
             }
         )
         more: Any = {} if alert.labels is UNSET else alert.labels

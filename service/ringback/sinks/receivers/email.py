@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import aiosmtplib
 
-from ringback.core.watch.notices import Item, Message
+from ringback.core.watch.messages import Item, Message
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.sinks.receivers.targets import connect, refuse_host
 from ringback.sinks.receivers.wording import Wording, shortened, worst_of

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ringback.core.events import Time, rfc3339
-from ringback.core.watch.notices import Item, Message, Phase
+from ringback.core.watch.messages import Item, Message, Phase
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.sinks.receivers.posting import Target
 from ringback.sinks.receivers.wording import Wording, shortened, worst_of

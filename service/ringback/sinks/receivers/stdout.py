@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ringback.core.watch.notices import Item, Message
+from ringback.core.watch.messages import Item, Message
 from ringback.errors import DeliveryError, DeliveryFault, SinkError
 from ringback.sinks.output import Output
 from ringback.sinks.receivers.webhook import payload_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ringback.core.watch.notices import Item, Message, Phase
+from ringback.core.watch.messages import Item, Message, Phase
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.sinks.receivers.posting import Target
 from ringback.sinks.receivers.wording import Part, Wording, shortened, worst_of

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ringback.core.events import AlertProof, Time, rfc3339
-from ringback.core.watch.notices import Item, Message, known
+from ringback.core.watch.messages import Item, Message, text_of
 from ringback.ports import Clock
 from ringback.sinks.receivers.posting import Target
 from ringback.sinks.receivers.wording import Wording, severity_of
@@ -155,7 +155,7 @@ def _sign(key: bytes, signed: bytes) -> str:
 
 def _told(item: Item, wording: Wording) -> Told:
     alert, places = item.alert, wording.places
-    texts: dict[str, Any] = {name: known(alert, name) or UNSET for name in TEXTS}
+    texts: dict[str, Any] = {name: text_of(alert, name) or UNSET for name in TEXTS}
     return Told(
         **texts,
         alert_id=alert.alert_id,

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from ringback.core.events import AlertData
-from ringback.core.watch.notices import Item, Message, Phase, known, place_of
+from ringback.core.watch.messages import Item, Message, Phase, place_of, text_of
 
 __all__ = [
     "Fact",
@@ -40,7 +40,7 @@ class Places(msgspec.Struct, frozen=True):
 
     def of_callback(self, alert: AlertData) -> str:
         """Say where the dashboard shows an alert."""
-        callback_id = known(alert, "callback_id")
+        callback_id = text_of(alert, "callback_id")
         asked = f"?{urlencode({'open': callback_id})}" if callback_id else ""
         return f"{self.dashboard()}/{asked}"
 
@@ -53,7 +53,7 @@ class Places(msgspec.Struct, frozen=True):
 
     def on_platform(self, alert: AlertData) -> str | None:
         """Say where the platform shows the conversation of an alert."""
-        conversation_id = known(alert, "conversation_id")
+        conversation_id = text_of(alert, "conversation_id")
         if self.platform is None or conversation_id is None:
             return None
         return self.platform.replace("{conversationId}", quote(conversation_id, safe=""))
@@ -115,7 +115,7 @@ class Wording:
     def line(self, item: Item) -> str:
         """Say in one line what one alert is about, without links."""
         alert = item.alert
-        what = known(alert, "conversation_id") or self._where(alert)
+        what = text_of(alert, "conversation_id") or self._where(alert)
         said = [f"{fact.name} {fact.text}" for fact in self.facts(item) if fact.name != "queue"]
         return f"{what}: {', '.join(said)}"
 
@@ -127,8 +127,8 @@ class Wording:
             yield Fact("over since", f"{_time(item.at)}{reason}")
         elif item.phase is Phase.ACKNOWLEDGED:
             yield Fact("acknowledged", _time(item.at))
-        if (state := known(alert, "state")) is not None:
-            since = known(alert, "state_since")
+        if (state := text_of(alert, "state")) is not None:
+            since = text_of(alert, "state_since")
             yield Fact("state", f"{state} since {_time(since)}" if since else state)
         if item.queue is not None:
             yield Fact("queue", item.queue)
@@ -147,7 +147,7 @@ class Wording:
             lead = "Acknowledged: "
         elif len(phases) > 1:
             lead = f"{_counted(items)}: "
-        if known(alert, "callback_id") is None:
+        if text_of(alert, "callback_id") is None:
             who = self._where(alert)
         else:
             who = f"{count} callbacks" if count > 1 else "A callback"
@@ -157,7 +157,7 @@ class Wording:
         return f"{lead}{who}: {alert.summary if len(summaries) == 1 else alert.rule}"
 
     def _where(self, alert: AlertData) -> str:
-        source = known(alert, "source")
+        source = text_of(alert, "source")
         return f"Source {source}" if source else alert.rule
 
 
@@ -173,7 +173,7 @@ def proof_of(alert: AlertData) -> str:
 
 def severity_of(alert: AlertData) -> Severity:
     """Give how bad an alert is; what does not say so is a warning."""
-    said = known(alert, "severity")
+    said = text_of(alert, "severity")
     return next((severity for severity in SEVERITIES if severity == said), "warning")
 
 

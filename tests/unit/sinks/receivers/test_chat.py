@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from ringback.core.events import AlertProof
-from ringback.core.watch.notices import Message, Phase
+from ringback.core.watch.messages import Message, Phase
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.ports import Receiver
 from ringback.runtime.clock import SystemClock

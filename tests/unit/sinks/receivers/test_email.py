@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ringback.core.watch.notices import Message, Phase
+from ringback.core.watch.messages import Message, Phase
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.sinks.receivers import email
 from ringback.sinks.receivers.email import Email, MailServer, server_of

@@ -10,7 +10,7 @@ from standardwebhooks import Webhook as Oracle
 from standardwebhooks import WebhookVerificationError
 
 from ringback.core.events import AlertProof
-from ringback.core.watch.notices import Message, Phase
+from ringback.core.watch.messages import Message, Phase
 from ringback.sinks.receivers.posting import Target
 from ringback.sinks.receivers.webhook import Webhook, payload_of, secrets_of
 from support.alerts import an_alert
