@@ -68,7 +68,7 @@ blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, 
 		$(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/genesys $(ARGS)
 
 .PHONY: page
-page: $(VENV)/.ringback $(VENV)/.dev ## Leave the dashboard open for an hour of traffic, scaled (about 5 minutes)
+page: $(VENV)/.ringback $(VENV)/.dev ## Leave the dashboard open for an hour of traffic, scaled (about 6 minutes)
 	RINGBACK_PAGE_CHANGES=36000 $(ISOLATED) pytest -o faulthandler_timeout=0 -o log_cli=true \
 		tests/browser/test_load.py $(ARGS)
 

@@ -1,6 +1,5 @@
 """What a supervisor sees and does, on a real daemon that follows the simulated contact centre."""
 
-import asyncio
 import re
 import signal
 from pathlib import Path
@@ -10,9 +9,10 @@ import pytest
 from playwright.async_api import Page, Request, expect
 
 from support.browser import AXE, Look
-from support.daemon import SOON, Child, running
-from support.gateway import contact_centre, free_port, to
+from support.daemon import Child, running
+from support.gateway import contact_centre, frame, free_port, gateway, to
 
+DUE = "2036-11-22T08:00:00.000Z"
 ROW = "#callbacks .table-body [role=row]"
 BUSY: dict[str, Any] = {"simulator__callbacks_per_hour": 7200, "simulator__speed": 5}
 STUCK_AT_ONCE: dict[str, Any] = BUSY | {"watch__not_dialled_seconds": 1}
@@ -56,27 +56,19 @@ async def test_first_view(tmp_path: Path, look: Look) -> None:
 
 
 async def test_a_callback_is_followed_as_it_moves(tmp_path: Path, look: Look) -> None:
-    async with running(tmp_path, **BUSY) as child:
+    async with gateway() as peer, running(tmp_path, **to(peer.url)) as child:
+        due = {"state": "scheduled", "connectedTime": None, "callbackScheduledTime": DUE}
+        await peer.send(frame("c-1", **due), frame("c-2"))
         page = await opened(look, child)
-        known = len(await child.tells("callback.waiting"))
-        new = (await child.tells("callback.waiting", known + 1))[-1]["data"]["callbackId"]
-        row = page.locator(f"[id='row-{new}']")
-        await page.get_by_role("searchbox").fill(new)
-        await expect(row).to_be_visible()
-        await child.until(lambda: len(states_of(child, new)) > 1)
-        async with asyncio.timeout(SOON):
-            while (
-                told := states_of(child, new)[-1]
-            ) != "disconnected" and told != await row.locator(".state").get_attribute("data-state"):
-                await page.wait_for_timeout(20)
-        await child.until(lambda: states_of(child, new)[-1] == "disconnected")
+        row = page.locator("#row-c-1")
+        state = row.locator(".state")
+        await expect(state).to_have_attribute("data-state", "scheduled")
+        await peer.send(frame("c-1", callbackScheduledTime=DUE))
+        await expect(state).to_have_attribute("data-state", "waiting")
+        await peer.send(frame("c-1", state="disconnected", disconnectedTime=DUE))
         await expect(row).to_have_count(0)
+        await expect(page.locator("#row-c-2")).to_be_attached()
         assert look.complaints == []
-
-
-def states_of(child: Child, callback: str) -> list[str]:
-    told = [event["data"] for event in child.events if event["subject"] == callback]
-    return [data["state"] for data in told if "state" in data and "previousState" in data]
 
 
 async def test_a_filter_survives_a_reload(tmp_path: Path, look: Look) -> None:
@@ -100,12 +92,24 @@ async def test_a_filter_survives_a_reload(tmp_path: Path, look: Look) -> None:
         assert look.complaints == []
 
 
+def long_lives(child: Child) -> list[str]:
+    """Give the callbacks that have ended after more than three states."""
+    entered = [
+        event["subject"]
+        for event in child.events
+        if "trigger" in event["data"] or event["type"].endswith("disconnected.v1")
+    ]
+    ended = [
+        event["subject"] for event in child.events if event["type"].endswith("disconnected.v1")
+    ]
+    return [subject for subject in ended if entered.count(subject) > 3]
+
+
 async def test_the_drawer_tells_the_whole_life_to_scale(tmp_path: Path, look: Look) -> None:
     async with running(tmp_path, **BUSY) as child:
         page = await opened(look, child, permissions=["clipboard-write", "clipboard-read"])
-        ended = await child.tells("callback.disconnected", 5)
-        whole = [await asked(child, f"callbacks/{event['subject']}") for event in ended]
-        life = max(whole, key=lambda each: len(each["states"]))
+        await child.until(lambda: long_lives(child))
+        life = await asked(child, f"callbacks/{long_lives(child)[0]}")
         assert len(life["states"]) > 3
         callback = life["callback"]
         await page.goto(f"{await child.url()}/?open={callback['callbackId']}")

@@ -47,7 +47,7 @@ async def served(found: Following) -> AsyncIterator[httpx.AsyncClient]:
     shown = (showing.follow(), showing.feed.run(), showing.load(), web.run())
     tasks = [asyncio.create_task(each) for each in shown]
     try:
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=None) as client:
             yield client
     finally:
         for task in tasks:
