@@ -41,7 +41,9 @@ def serving(folder: Path, **asked: Any) -> Iterator[str]:
         daemon = subprocess.Popen(
             [*ringback_command(), "run"],
             cwd=folder,
-            env=environment(web__port=0, sinks__stdout="off", **kept, **asked),
+            env=environment(
+                web__port=0, sinks__stdout="off", cleanup__enabled=True, **kept, **asked
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -13,7 +13,7 @@ from ringback.simulator.callbacks import Callback
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.conversations import Request
 from ringback.simulator.kinds import Kind
-from ringback.simulator.people import draw_customer, new_id
+from ringback.simulator.people import Customer, draw_customer, new_id
 
 __all__ = ["CASES", "Case", "Stuck", "plant", "waiting"]
 
@@ -51,7 +51,7 @@ class Case:
     """Other rules that may find it as well."""
 
 
-def plant(centre: ContactCentre, case: Case, stuck: Stuck) -> str:
+def plant(centre: ContactCentre, case: Case, stuck: Stuck, customer: Customer | None = None) -> str:
     """Begin a callback that gets stuck; give its id."""
     queue = next(
         one
@@ -60,7 +60,7 @@ def plant(centre: ContactCentre, case: Case, stuck: Stuck) -> str:
     )
     queue.owned_hours = case.owned_hours or queue.owned_hours
     request = Request(
-        customer=draw_customer(centre.random),
+        customer=customer or draw_customer(centre.random),
         script_id=new_id(centre.random),
         preview=dict(PREVIEW) if case.preview else None,
         voicemail=dict(UPLOADING) if case.voicemail else None,

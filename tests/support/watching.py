@@ -13,6 +13,7 @@ from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError
 from ringback.simulator.centre import ContactCentre, Emission
 from ringback.wire.decode import Decoder
+from ringback.wire.privacy import Privacy
 
 __all__ = ["START", "Told", "Watcher"]
 
@@ -34,11 +35,16 @@ class Watcher:
     """Follows a centre, and keeps what alerts it was told of."""
 
     def __init__(
-        self, centre: ContactCentre, rules: RuleSet | None = None, policy: Policy | None = None
+        self,
+        centre: ContactCentre,
+        rules: RuleSet | None = None,
+        *,
+        hash_key: bytes | None = None,
     ) -> None:
+        """With `hash_key` hashes of numbers are kept."""
         self.centre = centre
-        self.tracker = Tracker(policy or Policy(), rules)
-        self.decoder = Decoder(max_size=LARGEST)
+        self.tracker = Tracker(Policy(numbers_kept=hash_key is not None), rules)
+        self.decoder = Decoder(Privacy(hash_key=hash_key), LARGEST)
         self.now = START
         self.alerts: dict[str, Told] = {}
         """By id, in the order of their firing."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ringback.app.parts import make_rules
+from ringback.app.parts import make_policy, make_rules
 from ringback.errors import SettingsError, StoreError, StoreLocked
 from ringback.ports import Clock
 from ringback.runtime.clock import SystemClock
@@ -78,8 +78,11 @@ def _summary(findings: Sequence[Finding]) -> str:
 
 
 def _rules(settings: Settings) -> Finding:
-    rules, path = make_rules(settings).rules, settings.watch.rules
-    return Finding(Level.OK, "rules", f"{len(rules)} in force, {path or 'all built in'}")
+    rules, path = make_rules(settings), settings.watch.rules
+    text = f"{len(rules.rules)} in force, {path or 'all built in'}"
+    if rules.watches("same_number_twice") and not make_policy(settings).numbers_kept:
+        text += " (same_number_twice idle: [privacy] has no hash_key)"
+    return Finding(Level.OK, "rules", text)
 
 
 async def _source(settings: Settings, clock: Clock) -> list[Finding]:

@@ -45,6 +45,7 @@ def make_policy(settings: Settings) -> Policy:
         not_dialled=timedelta(seconds=settings.watch.not_dialled_seconds),
         unverified_patience=timedelta(seconds=settings.watch.unverified_seconds),
         keep_ended=timedelta(hours=settings.store.keep_ended_hours),
+        numbers_kept=settings.privacy.numbers or bool(settings.privacy.hash_key.reveal()),
     )
 
 

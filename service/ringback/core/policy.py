@@ -25,5 +25,7 @@ class Policy(msgspec.Struct, frozen=True):
     """How much longer its tombstone is: a callback can be scheduled 30 days ahead."""
     unverified_patience: timedelta = timedelta(seconds=60)
     """How long a callback may be unverified before that is told: a blip makes no storm."""
+    numbers_kept: bool = False
+    """Whether callbacks carry numbers or their hashes, so that it is seen who waits twice."""
     unconfirmed: timedelta = timedelta(minutes=15)
     """A live callback that nothing has confirmed for so long is read, if that can be done."""

@@ -163,6 +163,8 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
     """Since when it is `unverified`; daemon's clock."""
     usual_wait: int | None = None
     """Seconds that its queue's callbacks waited, as it began to wait; None when not known."""
+    numbers: int = 0
+    """How many of `contact` are numbers: the first ones."""
 
     def id_in(self, conversation_id: str) -> str:
         """Give the callback's id: the conversation's for the first, `<id>.<ordinal>` afterwards."""

@@ -77,6 +77,12 @@ class Resting:
             entry.wake_at = None
             yield entry, key
 
+    def wake(self, key: str, now: datetime) -> None:
+        """Let a conversation be looked at as soon as timers are fired."""
+        entry = self.entries[key]
+        before, entry.wake_at = entry.wake_at, _milliseconds(now, up=True)
+        self._deadlines.move(key, before, entry.wake_at)
+
     def keep(
         self,
         conversation: Conversation,

@@ -94,6 +94,8 @@ class Sighting(msgspec.Struct, frozen=True, gc=False, kw_only=False):
     """The campaign whose preview it is."""
     alerting_timeout_ms: int | None = None
     """How long this agent is alerted before the offer is withdrawn."""
+    numbers: int = 0
+    """How many of `contact` are numbers: the first ones."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False):

@@ -158,6 +158,6 @@ def _note(callback: Callback, sighting: Sighting, now: datetime) -> bool:
     if sighting.preview and not callback.preview:
         callback.preview = changed = True
     if sighting.contact and sighting.contact != callback.contact:
-        callback.contact = sighting.contact
+        callback.contact, callback.numbers = sighting.contact, sighting.numbers
         changed = True
     return changed

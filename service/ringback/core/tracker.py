@@ -16,8 +16,17 @@ from ringback.core.doubts import How
 from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.gaps import is_ledger
+from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.records import Alarm, Callback, Conversation, is_buried, is_over, unpack
+from ringback.core.records import (
+    Alarm,
+    Callback,
+    Conversation,
+    is_buried,
+    is_over,
+    stage_of,
+    unpack,
+)
 from ringback.core.repair import Repair
 from ringback.core.resting import Change, Resting
 from ringback.core.settling import Settling
@@ -35,6 +44,7 @@ from ringback.core.taking import Taking
 from ringback.core.telling import Cause
 from ringback.core.watch import adoption
 from ringback.core.watch.adoption import Adoption
+from ringback.core.watch.contacts import Contacts
 from ringback.core.watch.defaults import built_in
 from ringback.core.watch.life import Life
 from ringback.core.watch.proofs import Proofs
@@ -46,8 +56,12 @@ from ringback.errors import AlertOver, AlertUnknown
 
 __all__ = ["Change", "Tracker"]
 
+SAME_NUMBER = "same_number_twice"
 SET_BACK = timedelta(seconds=2)
 """A clock that goes back by more was set; by less, timers were only found late."""
+
+
+_IN_QUEUE = (State.WAITING, State.ALERTING)
 
 
 class Tracker:
@@ -67,12 +81,9 @@ class Tracker:
         """What alerts rest on."""
         self.silences = Silences()
         """What nobody is to be told of."""
-        self._life = Life(
-            rules or built_in(policy.due_grace, policy.not_dialled),
-            self.proofs,
-            self.skews,
-            self._settings,
-        )
+        rules = rules or built_in(policy.due_grace, policy.not_dialled)
+        self._contacts = Contacts(on=policy.numbers_kept and rules.watches(SAME_NUMBER))
+        self._life = Life(rules, self.proofs, self.skews, self._settings, self._contacts)
         self._waits = Waits()
         self._settling = Settling(policy, self.skews, self._settings, self._life, self._waits)
         self._taking = Taking(self.skews, self._settling)
@@ -135,15 +146,21 @@ class Tracker:
     def restore(self, rows: Iterable[tuple[str, bytes, int | None]], now: datetime) -> None:
         """Take over what was committed, part by part, before anything is observed."""
         asides: list[tuple[str, bytes]] = []
+        alarmed: list[str] = []
 
         def conversations() -> Iterator[tuple[str, bytes, int | None]]:
             for row in rows:
                 if is_ledger(row[0]):
                     asides.append(row[:2])
-                else:
-                    yield row
+                    continue
+                if self._contacts.on and self._note_contacts(row[1]):
+                    alarmed.append(row[0])
+                yield row
 
         self._resting.load(conversations(), now)
+        for key in alarmed:
+            # The other may have ended in the instant before the restart.
+            self._resting.wake(key, now)
         self._restore_asides(asides)
 
     def _restore_asides(self, rows: list[tuple[str, bytes]]) -> None:
@@ -237,6 +254,9 @@ class Tracker:
 
         Between two turns anything may happen, but other rules.
         """
+        if self._contacts.switch(on=self._policy.numbers_kept and rules.watches(SAME_NUMBER)):
+            for entry in self._entries.values():
+                self._note_contacts(entry.state)
         return self.adoption.begin(rules, now)
 
     def acknowledge(self, alert_id: str, by: str, now: datetime) -> Change | None:
@@ -416,7 +436,22 @@ class Tracker:
         """Put a conversation back at rest."""
         change = self._resting.keep(conversation, entry, heard_at, now, events)
         self.adoption.kept(conversation.id)
+        if self._contacts.on:
+            for other in self._contacts.note(conversation):
+                self._resting.wake(other, now)
         return change
+
+    def _note_contacts(self, packed: bytes) -> bool:
+        """Note who waits in a conversation; whether its alarm may be over by what is not here."""
+        if stage_of(packed) not in _IN_QUEUE:
+            return False
+        conversation = unpack(packed)
+        self._contacts.note(conversation)
+        return any(
+            alarm.kind == SAME_NUMBER and alarm.since is not None
+            for callback in conversation.callbacks
+            for alarm in callback.alarms
+        )
 
     def _keep_anew(self, conversation_id: str, now: datetime) -> Change:
         """Arm a conversation for what its alerts wait for now."""

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["STUCK", "Kind", "Profile"]
+__all__ = ["HEALTHY", "STUCK", "Kind", "Profile"]
 
 
 class Kind(StrEnum):
@@ -57,6 +57,18 @@ STUCK = frozenset(
     }
 )
 """The kinds that an operator should be told about; an administrator ends them at last."""
+
+
+HEALTHY = (
+    frozenset(Kind)
+    - STUCK
+    - {Kind.REPEATED_OFFERS, Kind.NOT_REACHED, Kind.FAILED, Kind.OWNERSHIP_EXPIRED, Kind.VOICEMAIL}
+)
+"""The kinds of a centre in which nobody is forgotten: all ends well, or as the customer wants.
+
+Several agents in a row who do not answer, a customer who is given up, a failure of the platform, an
+owner who never comes and a voicemail that may be lost are no such kinds.
+"""
 
 
 class Profile(StrEnum):

@@ -39,11 +39,15 @@ class Contact:
         # Every leg of a callback repeats the same numbers; the memory is of one, the latest.
         self._latest: tuple[list[str] | None, str | None] = (None, None)
         self._emitted: tuple[str, ...] = ()
+        self.numbers = 0
+        """How many of what `emitted` gave last are numbers: the first ones."""
 
     def emitted(self, numbers: list[str] | None, name: str | None) -> tuple[str, ...]:
         """Give what may pass: the numbers in their order, then the name; empty ones left out."""
         if self._latest != (numbers, name):
-            self._emitted = (*self._numbers(numbers or []), *self._name(name))
+            passed = self._numbers(numbers or [])
+            self._emitted = (*passed, *self._name(name))
+            self.numbers = len(passed)
             self._latest = (numbers, name)
         return self._emitted
 

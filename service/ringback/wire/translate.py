@@ -148,6 +148,7 @@ class Translator:
             None
             if participant.alerting_timeout_ms is None
             else alerting_timeout(participant.alerting_timeout_ms),
+            self._contact.numbers,
         )
 
     def _participant(self, participant: CallbackMediaParticipant) -> Sighting:
@@ -193,6 +194,7 @@ class Translator:
             None
             if participant.alerting_timeout_ms is None
             else alerting_timeout(participant.alerting_timeout_ms),
+            self._contact.numbers,
         )
 
 

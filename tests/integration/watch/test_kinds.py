@@ -10,6 +10,7 @@ from ringback.core.watch.waits import FEWEST
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.kinds import Kind
 from ringback.simulator.options import Options
+from ringback.simulator.people import draw_customer
 from support.cases import CASES, Case, Stuck, plant, waiting
 from support.watching import START, Told, Watcher
 
@@ -54,7 +55,8 @@ def play(name: str, beyond: float, *, enough: bool) -> tuple[list[Told], Stuck, 
 
 
 def test_every_rule_has_a_case() -> None:
-    assert {*CASES, "unverified_too_long"} == {rule.name for rule in RULES.rules}
+    apart = {"unverified_too_long", "same_number_twice"}
+    assert {*CASES, *apart} == {rule.name for rule in RULES.rules}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -95,3 +97,22 @@ def test_what_stays_unverified_is_told_half_an_hour_after_that_was_told(
     for told in found:
         assert abs(told.fired - START - timedelta(seconds=told_at + 1800)) < SECOND
         assert told.reason == "verified"
+
+
+@pytest.mark.parametrize(("together", "fired"), [(299, False), (301, True)])
+def test_one_who_waits_twice_is_told_of_five_minutes_after_the_second_began_to(
+    together: float, fired: bool
+) -> None:
+    centre = empty_centre()
+    customer = draw_customer(centre.random)
+    first = plant(centre, WAITS, Stuck(60 + together), customer)
+    watcher = Watcher(centre, RULES, hash_key=b"a key of the tests")
+    watcher.follow(START + 60 * SECOND)
+    second = plant(centre, WAITS, Stuck(3600), customer)
+    watcher.follow(START + timedelta(hours=2))
+    assert watcher.told(first, "same_number_twice") == []
+    found = watcher.told(second, "same_number_twice")
+    assert len(found) == fired
+    for told in found:
+        assert abs(told.fired - START - timedelta(seconds=60 + 300)) < SECOND
+        assert told.reason == "no other waits"

@@ -11,7 +11,14 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from ringback.app.checking import check, failed, show
 from ringback.errors import SettingsError
-from ringback.settings import Secret, Settings, SourceSettings, StoreSettings, WebSettings
+from ringback.settings import (
+    PrivacySettings,
+    Secret,
+    Settings,
+    SourceSettings,
+    StoreSettings,
+    WebSettings,
+)
 from ringback.settings.schema import GenesysSettings
 from ringback.simulator.genesys.limits import Limits
 from ringback.sources.findings import Finding, Level
@@ -198,3 +205,17 @@ def test_who_may_come_in_is_looked_at(tmp_path: Path) -> None:
     finding = looked_at(tls)
     assert finding.level is Level.FAIL
     assert f"chmod 600 {tokens}" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("privacy", "idle"),
+    [
+        (PrivacySettings(), True),
+        (PrivacySettings(numbers=True), False),
+        (PrivacySettings(hash_key=Secret("0123456789abcdef")), False),
+    ],
+)
+def test_it_says_that_nobody_sees_who_waits_twice(privacy: PrivacySettings, idle: bool) -> None:
+    findings = asyncio.run(check(Settings(privacy=privacy, store=MEMORY)))
+    (rules,) = (finding for finding in findings if finding.about == "rules")
+    assert ("same_number_twice idle" in rules.text) is idle

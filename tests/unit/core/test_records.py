@@ -94,7 +94,7 @@ def test_fields_are_never_moved_or_removed() -> None:
         *("waiting_clock", "wait_mixed", "wait_negative", "auto_dial"),
         *("alarms", "automated", "preview", "outcome", "ended_at", "anomalous", "contact"),
         *("visible_with", "unverified", "since_clock", "voicemail", "owner_id", "campaign_id"),
-        *("alerting_timeout_ms", "moves", "unverified_at", "usual_wait"),
+        *("alerting_timeout_ms", "moves", "unverified_at", "usual_wait", "numbers"),
     ]
     assert _fields(Moves) == ["times", "at"]
     assert _fields(Voicemail) == ["status", "since"]

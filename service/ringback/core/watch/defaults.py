@@ -30,25 +30,23 @@ OWN: dict[str, dict[str, object]] = {
     "not_reached": {"where": ASKED_FOR, "severity": Severity.INFO},
     "ownership_expiring": {"severity": Severity.CRITICAL},
     "rescheduled_often": {"severity": Severity.INFO},
+    "same_number_twice": {"severity": Severity.INFO},
     "unverified_too_long": {"severity": Severity.INFO},
 }
 """By kind, what differs from a rule of that kind for everything."""
 
 
 def rule_of(kind: str, **said: object) -> Rule:
-    """Give the rule of a kind, with its defaults but for what is said."""
+    """Give the built-in rule of a kind, but for what is said."""
     known = KINDS[kind]
     plain = Rule(name=kind, kind=kind, after=known.after, times=known.times, summary=known.summary)
-    return msgspec.structs.replace(plain, **said)
+    return msgspec.structs.replace(plain, **(OWN.get(kind, {}) | said))
 
 
 def built_in(due_grace: timedelta, not_dialled: timedelta) -> RuleSet:
     """Give what is watched without a file of rules."""
     set_apart = {"due_not_released": due_grace, "connected_not_dialled": not_dialled}
-    rules = [
-        rule_of(kind, after=set_apart.get(kind, KINDS[kind].after), **OWN.get(kind, {}))
-        for kind in KINDS
-    ]
+    rules = [rule_of(kind, after=set_apart.get(kind, KINDS[kind].after)) for kind in KINDS]
     return RuleSet(
         [
             *rules,

@@ -16,6 +16,7 @@ from ringback.core.lifecycle import State
 from ringback.core.records import Alarm, Callback, Conversation
 from ringback.core.snapshots import QueueSettings
 from ringback.core.telling import tell_alert
+from ringback.core.watch.contacts import Contacts
 from ringback.core.watch.proofs import Proof, Proofs, Step
 from ringback.core.watch.rules import Rule, RuleSet
 from ringback.core.watch.sight import NOT_AT_ALL, Begun, Sight
@@ -41,17 +42,23 @@ class Life:
     """Begins and ends the alerts of one tracker's callbacks; keeps nothing of its own."""
 
     def __init__(
-        self, rules: RuleSet, proofs: Proofs, skews: Skews, settings: Mapping[str, QueueSettings]
+        self,
+        rules: RuleSet,
+        proofs: Proofs,
+        skews: Skews,
+        settings: Mapping[str, QueueSettings],
+        contacts: Contacts,
     ) -> None:
         self.rules = rules
         """Those in force; others may take their place at any time."""
         self.proofs = proofs
         self._skews = skews
         self._settings = settings
+        self._contacts = contacts
 
     def alarming(self, conversation: Conversation, cast: Cast) -> Iterator[tuple[Rule, Begun]]:
         """Give the rules that apply to a callback, and when each becomes alarming."""
-        sight = Sight(conversation, cast, self._settings)
+        sight = Sight(conversation, cast, self._settings, self._contacts)
         for rule in self.rules.of(cast.callback.state):
             begun = rule.alarming(sight)
             if begun is not None:
@@ -167,7 +174,7 @@ class Life:
         kind = RuleSet.kind_of(rule)
         if callback.state not in kind.states:
             return _state_of(callback)
-        alarming = rule.alarming(Sight(conversation, cast, self._settings))
+        alarming = rule.alarming(Sight(conversation, cast, self._settings, self._contacts))
         if not callback.open:
             if alarming is None:
                 return kind.over or _state_of(callback)

@@ -145,6 +145,10 @@ class RuleSet:
         """Give the rules that may concern a callback in that state."""
         return self._of[state]
 
+    def watches(self, kind: str) -> bool:
+        """Whether any rule is of that kind."""
+        return any(rule.kind == kind for rule in self.rules)
+
     def get(self, name: str) -> Rule | None:
         """Give a rule by its name."""
         return self._named.get(name)

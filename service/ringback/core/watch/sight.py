@@ -9,6 +9,7 @@ from ringback.core.derivation import Cast
 from ringback.core.lifecycle import State
 from ringback.core.records import Callback, Conversation
 from ringback.core.snapshots import QueueSettings
+from ringback.core.watch.contacts import Contacts
 
 __all__ = ["NOT_AT_ALL", "OPEN", "Begun", "Kind", "Limits", "Sight", "state_began"]
 
@@ -41,15 +42,20 @@ class Limits(Protocol):
 class Sight:
     """One callback as the rules see it."""
 
-    __slots__ = ("callback", "cast", "conversation", "settings")
+    __slots__ = ("callback", "cast", "contacts", "conversation", "settings")
 
     def __init__(
-        self, conversation: Conversation, cast: Cast, settings: Mapping[str, QueueSettings]
+        self,
+        conversation: Conversation,
+        cast: Cast,
+        settings: Mapping[str, QueueSettings],
+        contacts: Contacts,
     ) -> None:
         self.conversation = conversation
         self.cast = cast
         self.callback: Callback = cast.callback
         self.settings = settings
+        self.contacts = contacts
 
     @property
     def queue(self) -> QueueSettings | None:

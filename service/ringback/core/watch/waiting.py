@@ -97,6 +97,16 @@ def _owned(sight: Sight, limits: Limits) -> Begun | None:
     return None if hours is None else Begun(waiting.at + timedelta(hours=hours), waiting.clock)
 
 
+def _same_number(sight: Sight, limits: Limits) -> Begun | None:
+    """Of those that wait with one number, all but the first are one too many."""
+    callback, waiting = sight.callback, _waiting(sight, limits)
+    if waiting is None or not callback.numbers:
+        return None
+    numbers = callback.contact[: callback.numbers]
+    earlier = sight.contacts.earlier(sight.conversation.id, numbers, waiting.at)
+    return waiting if earlier + 1 >= limits.times else None
+
+
 def _missed(sight: Sight) -> list[Leg]:
     """Give the offers that came to nothing since an agent last accepted, oldest first."""
     missed: list[Leg] = []
@@ -161,6 +171,14 @@ WAITING: Mapping[str, Kind] = {
         timedelta(minutes=30),
         _owned,
         ahead=True,
+    ),
+    "same_number_twice": Kind(
+        "the same number waits in another callback as well, and has for longer",
+        _IN_QUEUE,
+        timedelta(minutes=5),
+        _same_number,
+        times=2,
+        over="no other waits",
     ),
 }
 """By name."""

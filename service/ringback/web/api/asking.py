@@ -32,9 +32,14 @@ def read_query(request: ASGIConnection[Any, Any, Any, Any], shape: type[T]) -> T
         else:
             given[name] = value
     try:
-        return msgspec.convert(given, shape, strict=False)
+        read = msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
         raise ClientException(_worded(error)) from None
+    for field in msgspec.structs.fields(shape):
+        # The library takes the text "null" for a value that is not given.
+        if field.encode_name in given and getattr(read, field.name) is None:
+            raise ClientException(f"{field.encode_name}: leave it out instead of null")
+    return read
 
 
 async def read_body(request: Request[Any, Any, Any], shape: type[T]) -> T:

@@ -14,6 +14,7 @@ class Query(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     names: Annotated[tuple[str, ...], Meta(max_length=3)] = ()
     plain: tuple[int, ...] = ()
     older_than: float | None = None
+    text: str | None = None
 
 
 def asked(query: str) -> Request[Any, Any, Any]:
@@ -29,6 +30,7 @@ def asked(query: str) -> Request[Any, Any, Any]:
         ("names=a,b&names=c", Query(("a", "b", "c"))),
         ("plain=1,2", Query(plain=(1, 2))),
         ("olderThan=2.5", Query(older_than=2.5)),
+        ("text=null", Query(text="null")),
         ("names=%C3%A4%20%2B", Query(("ä +",))),
     ],
 )
@@ -42,6 +44,7 @@ def test_lists_may_be_repeated_or_separated_by_commas(query: str, found: Query) 
         ("older_than=1", "Object contains unknown field `older_than`"),
         ("olderThan=1&olderThan=1", "olderThan: it is given more than once"),
         ("olderThan=soon", "olderThan: Expected `float | null`, got `str`"),
+        ("olderThan=null", "olderThan: leave it out instead of null"),
         ("plain=1,x", "plain[1]: Expected `int`, got `str`"),
         ("names=a,b,c,d", "names: Expected `array` of length <= 3"),
     ],
