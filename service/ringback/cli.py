@@ -65,17 +65,20 @@ def run(config: Path | None) -> None:
 
 
 @ringback.command()
+@click.option(
+    "--send-test", is_flag=True, help="Send each receiver a message that says it is a test."
+)
 @_config
-def check(config: Path | None) -> None:
+def check(config: Path | None, *, send_test: bool) -> None:
     """Look at all that `run` needs, and say what to mend. Changes nothing.
 
-    Settings, store and source; for Genesys Cloud the login, clocks, queues, topics, permissions and
-    budgets. Exit code 1 when something has to be mended before it works.
+    Settings, rules, store, source and receivers; for Genesys Cloud the login, clocks, queues,
+    topics, permissions and budgets. Exit code 1 when something has to be mended before it works.
     """
     from ringback import settings
     from ringback.app import checking
 
-    findings = asyncio.run(checking.check(settings.load(config, os.environ)))
+    findings = asyncio.run(checking.check(settings.load(config, os.environ), send_test=send_test))
     checking.show(findings, sys.stdout)
     sys.stdout.flush()
     if checking.failed(findings):

@@ -168,7 +168,7 @@ def test_a_check_of_what_is_in_order_is_0_and_changes_nothing(run: Run, tmp_path
     assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode().splitlines()
     looked_at = [tuple(line.split()[:2]) for line in lines[:-1]]
-    about = ("settings", "rules", "source", "access", "store")
+    about = ("settings", "rules", "source", "receivers", "access", "store")
     assert {("ok", each) for each in about} <= set(looked_at)
     assert lines[-1] == "All is well."
     assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ringback.app.parts import make_policy, make_rules
+from ringback.app.receivers import refuse_bad_receivers
+from ringback.app.trying import try_receivers
 from ringback.errors import SettingsError, StoreError, StoreLocked
 from ringback.ports import Clock
 from ringback.runtime.clock import SystemClock
@@ -34,13 +36,21 @@ LEAST_WIDTH = 100
 STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-async def check(settings: Settings, clock: Clock | None = None) -> list[Finding]:
-    """Look at everything. Raises `SettingsError` for what can be told without looking."""
+async def check(
+    settings: Settings, clock: Clock | None = None, *, send_test: bool = False
+) -> list[Finding]:
+    """Look at everything. Raises `SettingsError` for what can be told without looking.
+
+    With `send_test` receivers are sent a message; else nothing is changed anywhere.
+    """
+    refuse_bad_receivers(settings)
+    clock = clock or SystemClock()
     found = [
         Finding(Level.OK, "settings", f"kind {settings.source.kind}, org {settings.source.org}")
     ]
     found.append(_rules(settings))
-    found += await _source(settings, clock or SystemClock())
+    found += await _source(settings, clock)
+    found += await try_receivers(settings, clock, send=send_test)
     return [*found, _access(settings.web), await _store(settings)]
 
 
