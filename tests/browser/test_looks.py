@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from support.board import Centre
 from support.browser import AXE, Look
-from support.showing import showing
+from support.showing import showing, surround
 
 ROW = "#callbacks .table-body [role=row]"
 A_MINUTE_AGO = "2026-11-22T08:00:00.000Z"
@@ -19,7 +19,7 @@ STUCK = {
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("where", ["", "?open={first}", "?view=wall"])
+@pytest.mark.parametrize("where", ["", "?open={first}", "?view=wall", "?view=alerting"])
 async def test_axe_finds_nothing(look: Look, theme: str, where: str) -> None:
     centre = Centre(45)
     ids = list(centre.rows)
@@ -30,6 +30,7 @@ async def test_axe_finds_nothing(look: Look, theme: str, where: str) -> None:
     await centre.fire_of_source()
     await centre.doubt(ids[5])
     await centre.blind(A_MINUTE_AGO)
+    surround(centre)
     async with showing(centre) as address:
         page = await look.open(
             f"{address}/{where.format(first=ids[0])}",
@@ -40,6 +41,9 @@ async def test_axe_finds_nothing(look: Look, theme: str, where: str) -> None:
         await expect(page.get_by_test_id("freshness")).to_contain_text("Blind")
         if not where:
             await page.locator(".alert-open[aria-expanded]").click()
+        if "alerting" in where:
+            await expect(page.get_by_text("it answered 404")).to_be_visible()
+            await expect(page.get_by_text("Gold is late")).to_be_visible()
         if "open" in where:
             await expect(page.locator(".state-bar").first).to_be_visible()
         await page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -129,7 +133,7 @@ async def test_warnings_take_their_room_from_the_rest(look: Look) -> None:
 
 
 @pytest.mark.parametrize(("wide", "high"), [(1366, 768), (1920, 1080), (3840, 2160), (800, 1000)])
-@pytest.mark.parametrize("where", ["", "?view=wall"])
+@pytest.mark.parametrize("where", ["", "?view=wall", "?view=alerting"])
 async def test_the_page_fits_the_screen(look: Look, wide: int, high: int, where: str) -> None:
     async with showing(Centre(90)) as address:
         page = await look.open(f"{address}/{where}", wide=wide, high=high)

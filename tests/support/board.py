@@ -38,6 +38,9 @@ class Centre:
         self.rows: dict[str, dict[str, Any]] = {}
         self.alerts: dict[str, dict[str, Any]] = {}
         self.sources: list[dict[str, Any]] = [{"name": "main", "kind": "genesys", "hears": True}]
+        self.silences: list[dict[str, Any]] = []
+        self.receivers: list[dict[str, Any]] = []
+        self.rules: dict[str, Any] = {"rules": []}
         self.journal: list[tuple[int, dict[str, Any]]] = []
         self.first = 0
         self.position = 0

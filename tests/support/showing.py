@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.response import Stream
 
 from ringback.core.events import rfc3339
@@ -17,7 +17,7 @@ from ringback.web.metrics import Metrics
 from ringback.web.server import WebServer
 from support.board import QUEUES, Centre, instant
 
-__all__ = ["life", "showing"]
+__all__ = ["life", "showing", "surround"]
 
 
 def handlers(centre: Centre) -> list[Any]:
@@ -49,7 +49,7 @@ def handlers(centre: Centre) -> list[Any]:
             return Response({"title": "Not Found"}, status_code=404)
         return answer(life(row))
 
-    return [session, callbacks, one, *_others(centre, answer)]
+    return [session, callbacks, one, *_others(centre, answer), *_around(centre, answer)]
 
 
 def _others(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -> list[Any]:
@@ -84,6 +84,113 @@ def _others(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -
         return Stream(centre.follow(after), media_type="text/event-stream")
 
     return [alerts, acknowledge, sources, summary, trends, events]
+
+
+def surround(centre: Centre) -> None:
+    """Give a centre a rule, a silence, and a receiver that fails."""
+    centre.rules = {
+        "rules": [
+            {
+                "name": "gold_is_late",
+                "kind": "due_not_released",
+                "severity": "critical",
+                "summary": "a gold customer's callback is due and not released",
+                "afterSeconds": 90,
+                "forSeconds": 3600,
+                "times": 1,
+                "where": {"queues": ["queue-1"], "automated": False},
+                "hours": {
+                    "days": ["mon", "tue"],
+                    "from": "08:00",
+                    "until": "18:00",
+                    "timeZone": "Europe/Berlin",
+                },
+                "firing": 2,
+            }
+        ],
+        "problem": "rules.toml: rule 3: after: it is no time",
+    }
+    centre.silences = [
+        {
+            "id": "1",
+            "matchers": [
+                {"field": "rule", "value": "waiting_too_long", "prefix": False},
+                {"field": "queue", "value": "queue-7", "prefix": False},
+            ],
+            "since": instant(-60),
+            "until": instant(3600),
+            "by": "olga",
+            "comment": "the queue is closed today",
+            "alerts": 0,
+        }
+    ]
+    centre.receivers = [
+        {
+            "name": "night",
+            "kind": "slack",
+            "sent": 3,
+            "failures": {"status": 5},
+            "untold": 4,
+            "heldBack": 0,
+            "failingSince": instant(-300),
+            "problem": "it answered 500",
+            "deadLetters": [
+                {
+                    "number": 7,
+                    "made": instant(-4000),
+                    "givenUp": instant(-300),
+                    "tries": 12,
+                    "why": "it answered 404",
+                    "alerts": [
+                        {
+                            "alertId": "00000004-0000/auto_dial_missed/1",
+                            "status": "firing",
+                            "first": True,
+                            "at": instant(-4000),
+                        }
+                    ],
+                    "alertCount": 1,
+                }
+            ],
+        }
+    ]
+
+
+def _around(centre: Centre, answer: Callable[[dict[str, Any]], Response[Any]]) -> list[Any]:
+    @get("/api/v1/rules")
+    async def rules() -> Response[Any]:
+        return answer(centre.rules)
+
+    @get("/api/v1/silences")
+    async def silences() -> Response[Any]:
+        return answer({"silences": centre.silences})
+
+    @post("/api/v1/silences")
+    async def silence(request: Request[Any, Any, Any]) -> Response[Any]:
+        made = {"id": str(len(centre.silences)), "since": instant(), "by": "local", "alerts": 1}
+        centre.silences.append(made | await request.json())
+        return answer({"silence": centre.silences[-1]})
+
+    @delete("/api/v1/silences/{name:str}", status_code=200)
+    async def end_silence(request: Request[Any, Any, Any]) -> Response[Any]:
+        name = request.path_params["name"]
+        centre.silences = [each for each in centre.silences if each["id"] != name]
+        return answer({})
+
+    @get("/api/v1/receivers")
+    async def receivers() -> Response[Any]:
+        return answer({"receivers": centre.receivers})
+
+    @delete("/api/v1/receivers/{name:str}/dead/{number:int}", status_code=200)
+    async def bury(request: Request[Any, Any, Any]) -> Response[Any]:
+        asked = request.path_params
+        for each in centre.receivers:
+            if each["name"] == asked["name"]:
+                letters = each["deadLetters"]
+                each["deadLetters"] = [one for one in letters if one["number"] != asked["number"]]
+        return answer({})
+
+    return [rules, silences, silence, end_silence, receivers, bury]
 
 
 def life(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,15 @@ import { Age } from "./ticking.js";
 import { post } from "./api.js";
 import { announce } from "./announcing.js";
 import { Proof, SEVERITIES, Severity, ruleLabel, severityOf } from "./rules.js";
-import { count, short } from "./words.js";
+import { Silencing } from "./silencing.js";
+import { clock } from "./clock.js";
+import { atMinute, count, short } from "./words.js";
 
 const MOST_OPENED = 50;
 const LOWER = { seen: ["check", "Acknowledged"], silenced: ["silent", "Silenced"] };
 
-export function Alerts({ stuck, store, link, query, queueName, onOpen }) {
+export function Alerts({ stuck, store, link, query, queueName, onOpen, onSilence }) {
+  const [silencing, setSilencing] = useState(null);
   const deeds = {
     may: link.session.role === "operator",
     can: link.phase !== "lost",
@@ -18,6 +21,7 @@ export function Alerts({ stuck, store, link, query, queueName, onOpen }) {
     onOpen,
     query,
     store,
+    onSilence: setSilencing,
   };
   return html`<section class="panel alerts" aria-labelledby="alerts-name">
     <h2 id="alerts-name">
@@ -35,6 +39,15 @@ export function Alerts({ stuck, store, link, query, queueName, onOpen }) {
         : html`<div class="alert-list" tabindex="0" role="group" aria-label="Alerts">
           ${stuck.sections.map((each) => html`<${Section} key=${each.name} section=${each} deeds=${deeds} />`)}
         </div>`
+    }
+    ${
+      silencing &&
+      html`<${Silencing}
+        alerts=${silencing}
+        queueName=${queueName}
+        onDone=${onSilence}
+        onClose=${() => setSilencing(null)}
+      />`
     }
   </section>`;
 }
@@ -62,7 +75,8 @@ function useTaking(alerts) {
     setBusy(true);
     setProblem(null);
     try {
-      for (const { alertId } of alerts) await post("/alerts/acknowledge", { alertId });
+      for (const { alertId, acknowledged } of alerts)
+        if (!acknowledged) await post("/alerts/acknowledge", { alertId });
       announce(`Acknowledged: ${ruleLabel(alerts[0].rule)}`);
     } catch (error) {
       setProblem(error.message);
@@ -88,11 +102,12 @@ function Alert({ alert, name, deeds }) {
         <${Age} class="alert-age" since=${alert.since} /> · ${whereOf(alert, deeds.queueName)}
       </span>
     </button>
-    ${name !== "seen" && !alert.acknowledged && html`<${Take} busy=${busy} deeds=${deeds} onTake=${take} of=${`${ruleLabel(alert.rule)} ${alert.source ?? short(alert.callbackId)}`} />`}
+    <${Deeds} alerts=${[alert]} name=${name} busy=${busy} deeds=${deeds} onTake=${take} of=${`${ruleLabel(alert.rule)} ${alert.source ?? short(alert.callbackId)}`} />
     <p class="alert-rests">
       <${Proof} proof=${alert.proof} />
       ${alert.acknowledged && html`<span class="alert-by">seen by ${alert.acknowledged.by}</span>`}
     </p>
+    ${name === "silenced" && html`<${Silenced} silence=${deeds.store.silenceOf(alert)} />`}
     <${Problem} problem=${problem} />
   </li>`;
 }
@@ -114,7 +129,8 @@ function Group({ alerts, name, deeds }) {
       </span>
     </button>
     <p class="alert-rests"><span class="proof">${proofsOf(alerts)}</span></p>
-    ${name in SEVERITIES && html`<${Take} busy=${busy} deeds=${deeds} onTake=${take} all of=${`${what}: ${ruleLabel(rule)}`} />`}
+    <${Deeds} alerts=${alerts} name=${name} busy=${busy} deeds=${deeds} onTake=${take} of=${`${what}: ${ruleLabel(rule)}`} />
+    ${name === "silenced" && html`<${Silenced} silence=${deeds.store.silenceOf(alerts[0])} />`}
     <${Problem} problem=${problem} />
     ${open && html`<${Members} alerts=${alerts} name=${name} deeds=${deeds} />`}
   </li>`;
@@ -140,11 +156,36 @@ function Members({ alerts, name, deeds }) {
   </div>`;
 }
 
-const Take = ({ busy, deeds, onTake, all, of }) =>
-  deeds.may &&
-  html`<button class="alert-take" disabled=${busy || !deeds.can} onClick=${onTake}>
-    Acknowledge${all && " all"}<span class="unseen"> ${of}</span>
-  </button>`;
+function Deeds({ alerts, name, busy, deeds, onTake, of }) {
+  if (!deeds.may) return null;
+  const seen = alerts.every((alert) => alert.acknowledged);
+  return html`<span class="alert-deeds">
+    ${
+      name !== "silenced" &&
+      html`<button
+      class="icon-button"
+      aria-label=${`Silence ${of}`}
+      title="Silence: no receiver is told"
+      disabled=${!deeds.can}
+      onClick=${() => deeds.onSilence(alerts)}
+    >
+      <${Icon} name="silent" />
+    </button>`
+    }
+    ${
+      !seen &&
+      html`<button class="alert-take" disabled=${busy || !deeds.can} onClick=${onTake}>
+      Acknowledge${alerts.length > 1 && " all"}<span class="unseen"> ${of}</span>
+    </button>`
+    }
+  </span>`;
+}
+
+const Silenced = ({ silence }) =>
+  silence &&
+  html`<p class="alert-rests soft">
+    silenced until ${atMinute(silence.until, clock.now())} by ${silence.by}${silence.comment && `: ${silence.comment}`}
+  </p>`;
 
 const Problem = ({ problem }) =>
   problem && html`<p class="alert-problem" role="alert">Not acknowledged: ${problem}</p>`;

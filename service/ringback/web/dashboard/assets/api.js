@@ -24,6 +24,10 @@ export async function post(path, body) {
   });
 }
 
+export async function del(path) {
+  return ask(path, { method: "DELETE" });
+}
+
 // Every open callback, page by page. `position` is that of the first page: what happens while the
 // others are read is in the feed behind it, and is told apart by its sequence.
 export async function allCallbacks(onPage) {

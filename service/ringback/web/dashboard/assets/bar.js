@@ -7,7 +7,6 @@ import { onTheme, switchTheme, theme } from "./theme.js";
 import { atSecond } from "./words.js";
 
 export function Bar({ link, store, query, onHelp }) {
-  const wall = query.now.view === "wall";
   const service = link.summary?.scheduled;
   return html`<header class="bar">
     <img class="logo" src="/assets/icon.svg" alt="" width="26" height="26" />
@@ -28,10 +27,19 @@ export function Bar({ link, store, query, onHelp }) {
     <${Ticking} class="clock" text=${(now) => atSecond(now)} title="The server's clock" />
     <button
       class="icon-button"
+      aria-label="Rules, silences and receivers"
+      aria-pressed=${query.now.view === "alerting"}
+      title="Rules, silences and receivers (a)"
+      onClick=${() => query.look("alerting")}
+    >
+      <${Icon} name="bell" />
+    </button>
+    <button
+      class="icon-button"
       aria-label="Wallboard"
-      aria-pressed=${wall}
+      aria-pressed=${query.now.view === "wall"}
       title="Wallboard (w)"
-      onClick=${() => query.set({ view: wall ? "list" : "wall" }, { step: true })}
+      onClick=${() => query.look("wall")}
     >
       <${Icon} name="wall" />
     </button>

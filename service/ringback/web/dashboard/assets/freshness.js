@@ -14,8 +14,9 @@ export function Freshness({ link, sources }) {
 }
 
 // What has to be known before anything on the page is believed.
-export function Warnings({ link, sources, unverified, query }) {
+export function Warnings({ link, sources, unverified, receivers, query }) {
   const blind = sources.filter((source) => !source.hears);
+  const failing = receivers.filter((each) => each.failingSince || each.deadLetters.length);
   return html`<div class="warnings" role="status">
     ${link.phase === "lost" && html`<${Lost} link=${link} />`}
     ${
@@ -39,6 +40,7 @@ export function Warnings({ link, sources, unverified, query }) {
       }
     </p>`
     }
+    ${failing.map((each) => html`<${Failing} key=${each.name} receiver=${each} query=${query} />`)}
   </div>`;
 }
 
@@ -56,6 +58,24 @@ function Lost({ link }) {
       <${Ticking} text=${next} />
     </span>
     <button class="quiet" onClick=${() => link.retryNow()}>Try now</button>
+  </p>`;
+}
+
+// Somebody is not told of what should be told.
+function Failing({ receiver, query }) {
+  const { name, failingSince, problem, untold, deadLetters } = receiver;
+  const long = (now) => spoken(now - Date.parse(failingSince));
+  return html`<p class="warning" data-kind="receiver" data-testid="receiver">
+    <${Icon} name="bell" />
+    <span>
+      <b>Receiver ${name}</b>${" "}
+      ${failingSince && html`takes nothing since <b>${atSecond(failingSince)}</b>, for <${Ticking} text=${long} /> (${problem}); ${count(untold, "alert")} to be told. `}
+      ${deadLetters.length > 0 && `${count(deadLetters.length, "message")} to it ${deadLetters.length === 1 ? "was" : "were"} given up.`}
+    </span>
+    ${
+      query.now.view !== "alerting" &&
+      html`<button class="quiet" onClick=${() => query.look("alerting")}>Show</button>`
+    }
   </p>`;
 }
 

@@ -36,7 +36,8 @@ const ACTIONS = {
   Escape: { leave: true },
   "/": { search: true },
   "?": { help: true },
-  w: { wall: true },
+  w: { view: "wall" },
+  a: { view: "alerting" },
   t: { theme: true },
 };
 
@@ -47,6 +48,7 @@ export const HELP = [
   ["Esc", "close, or leave the field"],
   ["/", "search"],
   ["w", "wallboard and back"],
+  ["a", "rules, silences and receivers, and back"],
   ["t", "dark and light"],
   ["?", "this help"],
 ];

@@ -1,6 +1,8 @@
 // Joins the parts into the page.
 import { Component, html, render } from "./html.js";
+import { Alerting } from "./alerting.js";
 import { Alerts } from "./alerts.js";
+import { Around } from "./around.js";
 import { Bar } from "./bar.js";
 import { Charts } from "./charts.js";
 import { Counts } from "./counts.js";
@@ -29,6 +31,7 @@ class Page extends Component {
   #store = new Store();
   #query = new Query();
   #link = new Link(this.#store);
+  #around = new Around(this.#link, this.#store);
   #view = null;
   #viewed = null;
   #announced = null;
@@ -40,6 +43,7 @@ class Page extends Component {
       this.#entitle();
       this.setState({});
     });
+    this.#around.onChange(() => this.setState({}));
     listenToKeys((action) => this.#act(action));
     this.setState({ cursor: this.#query.now.open });
     this.#link.start();
@@ -92,15 +96,15 @@ class Page extends Component {
     document.getElementById("callbacks")?.focus({ preventScroll: true });
   };
 
-  #act({ move, page, open, leave, search, help, wall, theme }) {
+  #act({ move, page, open, leave, search, help, view, theme }) {
     const query = this.#query;
     if (move || page) this.#move(move ?? page * PAGE_ROWS);
     else if (open && this.state.cursor) this.open(this.state.cursor);
     else if (leave && query.now.open) this.close();
-    else if (leave && query.now.view === "wall") query.set({ view: "list" });
+    else if (leave && query.now.view !== "list") query.set({ view: "list" });
     else if (search) document.getElementById("search")?.focus();
     else if (help) this.setState({ help: true });
-    else if (wall) query.set({ view: query.now.view === "wall" ? "list" : "wall" }, { step: true });
+    else if (view) query.look(view);
     else if (theme) switchTheme();
   }
 
@@ -118,7 +122,6 @@ class Page extends Component {
 
   render(_, { cursor, help }) {
     const [link, store, query] = [this.#link, this.#store, this.#query];
-    const wall = query.now.view === "wall";
     const view = this.#current();
     const stale = link.phase === "lost" || link.phase === "behind";
     return html`<div
@@ -137,18 +140,25 @@ class Page extends Component {
         link=${link}
         sources=${store.sources}
         unverified=${view.unverified}
+        receivers=${this.#around.receivers}
         query=${query}
       />
       ${
         link.phase === "loading"
           ? html`<${Loading} link=${link} />`
-          : wall
-            ? html`<${Wall} view=${view} link=${link} queueName=${this.queueName} />`
-            : this.#list(view, cursor)
+          : this.#shown(view, cursor)
       }
       ${help && html`<${Help} onClose=${() => this.setState({ help: false })} />`}
       <p class="unseen" role="status" aria-live="polite" ref=${announceIn}></p>
     </div>`;
+  }
+
+  #shown(view, cursor) {
+    const [link, store] = [this.#link, this.#store];
+    const named = { link, queueName: this.queueName };
+    if (this.#query.now.view === "wall") return html`<${Wall} view=${view} ...${named} />`;
+    if (this.#query.now.view === "list") return this.#list(view, cursor);
+    return html`<${Alerting} around=${this.#around} store=${store} ...${named} />`;
   }
 
   #list(view, cursor) {
@@ -177,6 +187,7 @@ class Page extends Component {
           query=${query}
           queueName=${this.queueName}
           onOpen=${this.open}
+          onSilence=${() => this.#around.read()}
         />
         <${Charts} trends=${link.trends} />
       </div>

@@ -14,6 +14,8 @@ export const SORTS = [
   "holdSeconds",
 ];
 
+const VIEWS = ["wall", "alerting"];
+
 const EMPTY = { state: [], queue: [], agent: [], alert: [], unverified: false, q: "" };
 const DEFAULT_SORT = "since";
 
@@ -47,6 +49,11 @@ export class Query {
     this.set({ sort: this.now.sort === key ? `-${key}` : key });
   }
 
+  // To another view, or back to the list from it.
+  look(view) {
+    this.set({ view: this.now.view === view ? "list" : view }, { step: true });
+  }
+
   clear() {
     this.set(EMPTY);
   }
@@ -77,7 +84,7 @@ function read() {
     unverified: given.get("unverified") === "true",
     q: given.get("q") ?? "",
     sort: SORTS.includes(sort.replace("-", "")) ? sort : DEFAULT_SORT,
-    view: given.get("view") === "wall" ? "wall" : "list",
+    view: VIEWS.includes(given.get("view")) ? given.get("view") : "list",
     open: given.get("open"),
   };
 }

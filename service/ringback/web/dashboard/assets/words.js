@@ -45,6 +45,24 @@ export function spoken(ms) {
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
 }
 
+// 90 s, 5 min, 1 h 30 min: exactly, as somebody would set it.
+export function lengthWords(seconds) {
+  const units = [
+    ["d", 86_400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
+  let left = seconds;
+  const parts = [];
+  for (const [unit, length] of units) {
+    const number = unit === "s" ? left : Math.floor(left / length);
+    left -= number * length;
+    if (number) parts.push(`${number} ${unit}`);
+  }
+  return parts.join(" ") || "0 s";
+}
+
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 const MINUTE = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
