@@ -58,7 +58,7 @@ crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a thousand times (about
 	RINGBACK_KILLS=$${RINGBACK_KILLS:-1000} $(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/test_crash.py $(ARGS)
 
 .PHONY: alert-crash
-alert-crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a hundred times around firing, telling and resolving (about 5 minutes)
+alert-crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a hundred times around firing, telling and resolving (about 3 minutes)
 	RINGBACK_ALERT_KILLS=$${RINGBACK_ALERT_KILLS:-100} \
 		$(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/test_alert_crash.py $(ARGS)
 
