@@ -52,10 +52,9 @@ class Cleaner:
         self.unable: str | None = None
         self.outcomes: Counter[Result] = Counter()
         """What came of it, how often."""
-        self._hand = Hand(source.client) if isinstance(source, GenesysSource) else None
-        if self._hand is None:
+        if not isinstance(source, GenesysSource):
             self.unable = "This source cannot disconnect anything: that takes one of kind genesys."
-        self._source = source.name
+        self._source = source
         self._pipeline = pipeline
         self._audit = audit
         self._one_by_one = asyncio.Lock()
@@ -90,7 +89,9 @@ class Cleaner:
     async def _disconnect(
         self, key: str, seen: str, who: str, facts: dict[str, str]
     ) -> tuple[Result, str]:
-        assert self._hand is not None  # noqa: S101  # else nobody gets here
+        source = self._source
+        assert isinstance(source, GenesysSource)  # noqa: S101  # else nobody gets here
+        hand = Hand(source.client)
         lately = await self._lately()
         why = self._let_be(key, seen, None)
         if why is None and key in lately:
@@ -100,7 +101,7 @@ class Cleaner:
         if len(lately) >= self.per_minute:
             return "over_limit", f"{self.per_minute} a minute are allowed by [cleanup] per_minute"
         try:
-            picture = await self._look(self._hand, key)
+            picture = await self._look(source, hand, key)
         except (PlatformError, FrameError) as error:
             return "unread", str(error)
         if picture is None:
@@ -118,7 +119,7 @@ class Cleaner:
             return await self._noted(key, who, facts, "left_alone", why)
         lately[key] = self._pipeline.clock.now()
         try:
-            sure = await self._hand.disconnect(key)
+            sure = await hand.disconnect(key)
         except PlatformError as error:
             if error.fault is PlatformFault.NOT_FOUND:
                 return await self._noted(key, who, facts, "left_alone", GONE)
@@ -128,7 +129,7 @@ class Cleaner:
             return await self._noted(key, who, facts, "unknown", why)
         return await self._noted(key, who, facts, "disconnected", "")
 
-    async def _look(self, hand: Hand, key: str) -> Snapshot | None:
+    async def _look(self, source: GenesysSource, hand: Hand, key: str) -> Snapshot | None:
         """Read a conversation once more, and let the core know what it shows.
 
         Raises `PlatformError`, and `FrameError` for an answer that cannot be understood.
@@ -136,7 +137,9 @@ class Cleaner:
         reading = await hand.read(key)
         if reading is None:
             return None
-        self._pipeline.read(reading)
+        queues = self._pipeline.read(reading)
+        if queues:
+            source.missed(queues)
         decoded = self._pipeline.decoder.decode(reading.body, reading.sent_at)
         return decoded if isinstance(decoded, Snapshot) else None
 
@@ -151,7 +154,7 @@ class Cleaner:
 
     def _blind(self, conversation: Conversation) -> bool:
         queues = {callback.queue_id for callback in conversation.callbacks if callback.open}
-        gaps = self._pipeline.tracker.repair.ledger.open_gaps(self._source)
+        gaps = self._pipeline.tracker.repair.ledger.open_gaps(self._source.name)
         return any(not gap.queues or None in queues or gap.queues & queues for gap in gaps)
 
     def _case(self, key: str, picture: Snapshot) -> str:

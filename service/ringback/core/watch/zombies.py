@@ -103,6 +103,8 @@ def _otherwise(
     conversation: Conversation, callback: Callback, picture: Snapshot, now: datetime
 ) -> str | None:
     """Say what a picture shows that is not known, or that nobody may be cut off from."""
+    if picture.conversation_id != conversation.id:
+        return "the platform has shown another conversation"
     for one in picture.sightings:
         live = phase_shown(one, Phase.NONE) is not Phase.ENDED
         if one.medium is Medium.VOICE and one.inbound and live:

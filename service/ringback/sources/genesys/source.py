@@ -65,7 +65,7 @@ class GenesysSource:
             clock,
             queue_ids=lambda: list(self.queues),
             every=reconcile_every,
-            missed=self._missed,
+            missed=self.missed,
         )
         self._patterns = patterns
         self._topics: TopicChoice = topics
@@ -90,6 +90,24 @@ class GenesysSource:
             tasks.create_task(self._discover_forever(intake, gate), name="genesys.queues")
             tasks.create_task(self.reconciliation.run(intake), name="genesys.reconciliation")
             tasks.create_task(self._suspect_forever(intake), name="genesys.suspicion")
+
+    def missed(self, queues: frozenset[str]) -> None:
+        """A read has shown what no frame had told, in these queues.
+
+        One frame may be lost. A channel that has brought nothing at all for long is proved silent
+        by that: it was blind since, and is replaced.
+        """
+        now = asyncio.get_running_loop().time()
+        for channel in self.fleet.channels:
+            silent = now - channel.conversation_at
+            covered = {each.id for topic in channel.topics if (each := subject(topic)) is not None}
+            if covered.isdisjoint(queues):
+                continue
+            log.warning("frames_missed", silent_seconds=round(silent))
+            if silent > self._quiet_after and channel.state == "hears" and self._gate is not None:
+                since = self._clock.now() - timedelta(seconds=silent)
+                self._gate.disconnected(SILENT_FEED, since, channel.topics)
+                self.fleet.distrust(channel)
 
     # Which queues
 
@@ -147,7 +165,7 @@ class GenesysSource:
     # Whether silence is to be believed
 
     async def _suspect_forever(self, intake: Intake) -> None:
-        """Survey when a channel lives and brings nothing for long; `_missed` hears what that shows.
+        """Survey when a channel lives and brings nothing for long; `missed` hears what that shows.
 
         By day a busy queue is never silent for so long, and by night a survey costs little.
         """
@@ -164,21 +182,3 @@ class GenesysSource:
                 log.info("channels_quiet", channels=len(quiet))
                 await self.reconciliation.survey(intake)
             suspected = quiet
-
-    def _missed(self, queues: frozenset[str]) -> None:
-        """A read has shown what no frame had told, in these queues.
-
-        One frame may be lost. A channel that has brought nothing at all for long is proved silent
-        by that: it was blind since, and is replaced.
-        """
-        now = asyncio.get_running_loop().time()
-        for channel in self.fleet.channels:
-            silent = now - channel.conversation_at
-            covered = {each.id for topic in channel.topics if (each := subject(topic)) is not None}
-            if covered.isdisjoint(queues):
-                continue
-            log.warning("frames_missed", silent_seconds=round(silent))
-            if silent > self._quiet_after and channel.state == "hears" and self._gate is not None:
-                since = self._clock.now() - timedelta(seconds=silent)
-                self._gate.disconnected(SILENT_FEED, since, channel.topics)
-                self.fleet.distrust(channel)

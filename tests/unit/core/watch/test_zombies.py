@@ -183,3 +183,6 @@ def test_a_picture_that_shows_it_otherwise_is_believed_before_the_record() -> No
     another = snapshot(*WITH_AGENT, customer(2, connected_at=390), read_at=400)
     said = let_be(follower.conversation, HELD_KINDS, mark, another, at(400))
     assert said == "the platform shows another callback of its conversation"
+    other = snapshot(*WITH_AGENT, read_at=400, conversation="c-2")
+    said = let_be(follower.conversation, HELD_KINDS, mark, other, at(400))
+    assert said == "the platform has shown another conversation"
