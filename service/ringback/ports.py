@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-RecordKind = Literal["frame", "read", "settings", "gap", "operator"]
+RecordKind = Literal["frame", "read", "settings", "gap", "operator", "pulse"]
 """Everything that the core consumes."""
 
 

@@ -47,10 +47,10 @@ def alert_event(phase: Phase, data: AlertData, at: datetime) -> Event:
     return Event(
         id=f"{data.alert_id}/{phase.value}",
         type=f"ringback.alert.{phase.value}.v1",
-        subject=data.callback_id,
+        subject=data.callback_id or "",
         time=rfc3339(at),
         data=data,
-        partition=data.conversation_id,
+        partition=data.conversation_id or "",
     )
 
 

@@ -152,6 +152,8 @@ class Follower:
         change = self.tracker.observe(seen, self.now)
         if change is not None:
             self._commit(change)
+        for heard in self.tracker.heard(self.now) if seen.read_at is None else ():
+            self._commit(heard)
         return self.told[before:]
 
     def settings(self, seconds: float, settings: QueueSettings) -> list[Event]:

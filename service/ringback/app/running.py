@@ -23,6 +23,7 @@ from ringback.app.parts import (
     make_store,
     make_writer,
 )
+from ringback.app.pulsing import Pulsing
 from ringback.app.receivers import refuse_bad_receivers
 from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
@@ -158,6 +159,7 @@ async def run(settings: Settings, out: TextIO) -> None:
         )
         _greet(settings, web.bind(), aside.path)
         daemon.serve("web", web.run)
+        Pulsing(pipeline, source).join(daemon)
         daemon.tend("doors", LOOK_SECONDS, doors.look)
         for writer in writers:
             daemon.tend(f"flush {writer.path.name}", FLUSH_SECONDS, writer.flush)

@@ -108,20 +108,23 @@ class AlertProof(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
 class AlertData(
     msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True, kw_only=True
 ):
-    """The `data` of every `ringback.alert.*` event. Identity is (rule, callback)."""
+    """The `data` of every `ringback.alert.*` event. Identity is (rule, callback or source)."""
 
     alert_id: str
-    """`<callback id>/<rule>/<episode>`."""
+    """`<callback id>/<rule>/<episode>`, or `source:<name>/<rule>/<episode>`."""
     rule: str
     """The rule's name."""
     kind: str | UnsetType = UNSET
     """What the rule watches. Like severity and proof, earlier versions have not told it."""
     severity: str | UnsetType = UNSET
     """`info`, `warning` or `critical`."""
-    callback_id: str
-    conversation_id: str
-    state: str
-    state_since: Time
+    callback_id: str | UnsetType = UNSET
+    """What follows is unset where the alert is about a source."""
+    conversation_id: str | UnsetType = UNSET
+    state: str | UnsetType = UNSET
+    state_since: Time | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    """The source that it is about, if it is about one."""
     since: Time
     """When the condition reached its threshold."""
     queue_id: str | UnsetType = UNSET
@@ -164,7 +167,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     type: str
     """One of `EVENT_TYPES`."""
     subject: str
-    """The callback id, or the source's name."""
+    """The callback id, or the source's name; of an alert about one `source:<name>`."""
     time: str
     """When it took effect, RFC 3339."""
     data: CallbackData | AlertData | SourceData

@@ -130,6 +130,10 @@ class Ledger:
         ear = self._ears.get(source)
         return ear is not None and ear.heard
 
+    def of(self, source: str) -> list[Gap]:
+        """Give the gaps of a source, oldest first."""
+        return [gap for gap in self.gaps.values() if gap.source == source]
+
     def open_gaps(self, source: str | None = None) -> list[Gap]:
         """Give the gaps that last, of one source or of all."""
         return [

@@ -13,10 +13,12 @@ from ringback.core.evidence import Instant
 from ringback.core.lifecycle import Advance, State
 from ringback.core.records import Alarm, Callback, Conversation
 
-__all__ = ["Cause", "proof_of", "tell_alert", "tell_callback"]
+__all__ = ["SUBJECT", "Cause", "proof_of", "tell_alert", "tell_callback", "tell_feed_alert"]
 
 Cause = Literal["notification", "timer", "reconcile", "operator"]
 
+SUBJECT = "source:"
+"""Begins the subject of an alert about a source."""
 LATE = timedelta(seconds=1)
 """A timer found later than this is marked."""
 
@@ -122,6 +124,43 @@ def tell_alert(
         time=rfc3339(since if firing else now),
         data=data,
         partition=conversation.id,
+    )
+
+
+def tell_feed_alert(
+    source: str,
+    alarm: Alarm,
+    now: datetime,
+    *,
+    kind: Literal["firing", "acknowledged", "resolved"],
+    reason: str | None = None,
+) -> Event:
+    """Make an event of an alert about a source; the alarm must still know its `since`."""
+    since = alarm.since or now
+    subject = f"{SUBJECT}{source}"
+    alert_id = f"{subject}/{alarm.rule}/{alarm.episode}"
+    firing = kind == "firing"
+    data = AlertData(
+        alert_id=alert_id,
+        rule=alarm.rule,
+        kind=alarm.kind,
+        severity=alarm.severity,
+        source=source,
+        since=rfc3339(since),
+        summary=alarm.summary,
+        labels=alarm.labels or UNSET,
+        reason=_known(reason),
+        by=_known(alarm.acknowledged_by) if kind == "acknowledged" else UNSET,
+        late_seconds=_late(now - since) if firing else UNSET,
+        observed_time=rfc3339(now),
+    )
+    return Event(
+        id=f"{alert_id}/{kind}",
+        type=f"ringback.alert.{kind}.v1",
+        subject=subject,
+        time=rfc3339(since if firing else now),
+        data=data,
+        partition=source,
     )
 
 

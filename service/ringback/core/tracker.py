@@ -8,6 +8,7 @@ reads a clock or fails on what the platform sends.
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
 from ringback.core.burial import bury, ended_before
 from ringback.core.clocks import Skews
@@ -46,6 +47,8 @@ from ringback.core.watch import adoption
 from ringback.core.watch.adoption import Adoption
 from ringback.core.watch.contacts import Contacts
 from ringback.core.watch.defaults import built_in
+from ringback.core.watch.feed_kinds import Pulse
+from ringback.core.watch.feeds import FEED, Feeds
 from ringback.core.watch.life import Life
 from ringback.core.watch.proofs import Proofs
 from ringback.core.watch.rules import Rule, RuleSet
@@ -88,6 +91,8 @@ class Tracker:
         self._settling = Settling(policy, self.skews, self._settings, self._life, self._waits)
         self._taking = Taking(self.skews, self._settling)
         self._resting = Resting(self._entries, self._settling, self._dropped)
+        self.feeds = Feeds(self.repair.ledger, lambda: self._life.rules)
+        """What is alarming about sources."""
         self.adoption = Adoption(self._entries, self._life, self._keep)
         """Puts other rules in force."""
 
@@ -161,9 +166,9 @@ class Tracker:
         for key in alarmed:
             # The other may have ended in the instant before the restart.
             self._resting.wake(key, now)
-        self._restore_asides(asides)
+        self._restore_asides(asides, now)
 
-    def _restore_asides(self, rows: list[tuple[str, bytes]]) -> None:
+    def _restore_asides(self, rows: list[tuple[str, bytes]], now: datetime) -> None:
         """Take over the rows that are about no conversation, each to whom it belongs."""
         ledger = []
         for row in rows:
@@ -174,6 +179,8 @@ class Tracker:
                 self.silences.restore([row])
             elif key.startswith(WAITS):
                 self._waits.restore([row])
+            elif key.startswith(FEED):
+                self.feeds.restore([row], now)
             else:
                 ledger.append(row)
         if ledger:
@@ -257,14 +264,19 @@ class Tracker:
         if self._contacts.switch(on=self._policy.numbers_kept and rules.watches(SAME_NUMBER)):
             for entry in self._entries.values():
                 self._note_contacts(entry.state)
-        return self.adoption.begin(rules, now)
+        turns = self.adoption.begin(rules, now)
+        return chain([self._feed_changes(self.feeds.look(now, adopting=True))], turns)
 
     def acknowledge(self, alert_id: str, by: str, now: datetime) -> Change | None:
         """Note who has seen that an alert is firing; None when somebody had before.
 
         Raises `AlertUnknown` and `AlertOver`.
         """
-        conversation, callback, alarm = self.firing(alert_id)
+        about_source = self.feeds.find(alert_id)
+        if about_source is not None:
+            changes = self._feed_changes(self.feeds.acknowledge(*about_source, by, now))
+            return changes[0] if changes else None
+        conversation, callback, alarm = self._firing(alert_id)
         entry = self._entries[conversation.id]
         early = self.adoption.open(entry)[1]
         events = early + self._life.acknowledge(conversation, callback, alarm, by, now)
@@ -272,8 +284,13 @@ class Tracker:
             return None
         return self._keep(conversation, entry, entry.heard_at, now, events)
 
-    def firing(self, alert_id: str) -> tuple[Conversation, Callback, Alarm]:
-        """Give an alert that is firing, and whose it is. Raises `AlertUnknown` and `AlertOver`."""
+    def firing(self, alert_id: str) -> Alarm:
+        """Give an alert that is firing. Raises `AlertUnknown` and `AlertOver`."""
+        about_source = self.feeds.find(alert_id)
+        return self._firing(alert_id)[2] if about_source is None else about_source[1]
+
+    def _firing(self, alert_id: str) -> tuple[Conversation, Callback, Alarm]:
+        """Give an alert of a callback that is firing, and whose it is."""
         # A callback's id is the platform's, and may hold a slash.
         name, _, episode = alert_id.rpartition("/")
         callback_id, _, rule = name.rpartition("/")
@@ -304,6 +321,7 @@ class Tracker:
         """A source hears these topics, none meaning all."""
         self._go_on(now)
         changes = self._ledger_changes(self.repair.connected(source, topics, now))
+        changes += self._feed_changes(self.feeds.connected(source, now))
         return changes + [self._keep_anew(held, now) for held in self.proofs.heard_again()]
 
     def disconnected(
@@ -311,13 +329,29 @@ class Tracker:
     ) -> list[Change]:
         """A source is blind for these topics, none meaning all, since then."""
         self._go_on(now)
-        return self._ledger_changes(self.repair.disconnected(source, cause, since, topics, now))
+        events = self.repair.disconnected(source, cause, since, topics, now)
+        changes = self._ledger_changes(events)
+        return changes + self._feed_changes(self.feeds.disconnected(source, now))
 
     def alive(self, source: str, now: datetime) -> list[Change]:
         """Note that a source hears, for a restart to know when it ceased to."""
         self._go_on(now)
         self.repair.ledger.alive(source, now)
-        return self._ledger_changes([])
+        return self._ledger_changes([]) + self._feed_changes(self.feeds.alive(now))
+
+    def heard(self, now: datetime) -> list[Change]:
+        """Note that a frame has told of a conversation, whatever it has told."""
+        events = self.feeds.heard(now)
+        return self._feed_changes(events) if events else []
+
+    def undecodable(self, now: datetime) -> list[Change]:
+        """Note that a frame could not be understood."""
+        return self._feed_changes(self.feeds.undecodable(now))
+
+    def beats(self, source: str, pulse: Pulse, now: datetime) -> list[Change]:
+        """Note of a source what cannot be seen from here."""
+        self._go_on(now)
+        return self._feed_changes(self.feeds.beats(source, pulse, now))
 
     def next_deadline(self) -> datetime | None:
         """When `fire_due` next has something to do, on the daemon's clock."""
@@ -326,6 +360,7 @@ class Tracker:
             self.repair.next_deadline(),
             self.silences.next_end(),
             self._waits.next_save(),
+            self.feeds.wake_at,
         )
         return min((end for end in ends if end is not None), default=None)
 
@@ -337,7 +372,7 @@ class Tracker:
         self._go_on(now)
         self.silences.expire(now)
         changes = self._ledger_changes([]) + self._silence_changes() + self._wait_changes(now)
-        changes += self._tell_doubts(now, limit)
+        changes += self._feed_changes(self.feeds.go_on(now)) + self._tell_doubts(now, limit)
         if len(changes) >= limit:
             return changes
         for entry, _ in self._resting.due(now):
@@ -481,6 +516,13 @@ class Tracker:
             events = []
         return changes
 
+    def _feed_changes(self, events: list[Event]) -> list[Change]:
+        """Give the rows of sources that have changed, each with its events."""
+        return [
+            Change(key, packed, None, [one for one in events if FEED + one.partition == key])
+            for key, packed in self.feeds.unsaved().items()
+        ]
+
     def _silence_changes(self) -> list[Change]:
         return [Change(key, row, None, []) for key, row in self.silences.unsaved().items()]
 
@@ -491,6 +533,7 @@ class Tracker:
         """Let time go on; should the clock have been set back, much is known in its future."""
         if self._now is not None and now < self._now - SET_BACK:
             self.repair.set_back(now)
+            self.feeds.set_back(now)
             self.proofs.forget_all()
             self._waits.set_back(now)
         self._now = now

@@ -20,6 +20,7 @@ from ringback.core.clocks import Clock as PlatformClock
 from ringback.core.events import CallbackData, rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
+from ringback.core.watch.feed_kinds import Pulse
 from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher, Silence
 from ringback.errors import FrameError
@@ -37,6 +38,7 @@ from ringback.wire.inputs import (
     Ruling,
     encode_deed,
     encode_gap,
+    encode_pulse,
     encode_settings,
 )
 from ringback.wire.surveys import decode_survey
@@ -107,6 +109,7 @@ class Pipeline:
         self._room.set()
         self._full = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._pulse: Pulse | None = None
         self._turns: Iterator[list[Change]] = iter(())
         self._unsettled = asyncio.Event()
         self._settled = asyncio.Event()
@@ -150,10 +153,13 @@ class Pipeline:
         except FrameError as error:
             self.frames[error.fault] += 1
             self._quarantine.put(frame, error, now)
+            self._take_all(self.tracker.undecodable(now))
             return
         if isinstance(decoded, Snapshot):
             self.frames["snapshot"] += 1
             self.take(self.tracker.observe(decoded, now))
+            if changes := self.tracker.heard(now):
+                self._take_all(changes)
         else:
             self.frames[type(decoded).__name__.lower()] += 1
 
@@ -215,6 +221,15 @@ class Pipeline:
     def wanted(self, limit: int) -> Sequence[str]:
         """Give the conversations that are best read now."""
         return self.tracker.repair.wants.most_urgent(limit, self.clock.now())
+
+    def beats(self, pulse: Pulse) -> None:
+        """Note how the source is, if that is news."""
+        if pulse == self._pulse:
+            return
+        now, self._pulse = self._now(), pulse
+        if self._record is not None:
+            self._record(now, encode_pulse(self.source, pulse), "pulse")
+        self._take_all(self.tracker.beats(self.source, pulse, now))
 
     def follows(self, queue_ids: Collection[str]) -> None:
         """Note which queues are listened to."""

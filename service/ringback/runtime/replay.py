@@ -23,6 +23,7 @@ from ringback.wire.inputs import (
     Ruling,
     decode_deed,
     decode_gap,
+    decode_pulse,
     decode_settings,
     rules_of,
 )
@@ -90,6 +91,8 @@ class Replay:
                     self._take_all(self.tracker.observe_settings(settings, now))
                 case "gap":
                     self._gap(record, now)
+                case "pulse":
+                    self._take_all(self.tracker.beats(*decode_pulse(record.frame), now))
                 case "operator":
                     self.counts["operator"] += 1
                     self._deed(decode_deed(record.frame), now)
@@ -97,10 +100,15 @@ class Replay:
             self._skip(RecordingError(record.path, record.line, str(error)))
 
     def _frame(self, record: Record, now: datetime) -> None:
-        decoded = self._decoder.decode(record.frame)
+        try:
+            decoded = self._decoder.decode(record.frame)
+        except FrameError:
+            self._take_all(self.tracker.undecodable(now))
+            raise
         self.counts[type(decoded).__name__.lower()] += 1
         if isinstance(decoded, Snapshot):
             self._take(self.tracker.observe(decoded, now))
+            self._take_all(self.tracker.heard(now))
 
     def _deed(self, deed: Deed, now: datetime) -> None:
         match deed:

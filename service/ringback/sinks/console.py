@@ -145,7 +145,11 @@ def render(event: Event, width: int, zone: tzinfo | None) -> str:
         case CallbackData():
             columns += _callback(event, data, width)
         case AlertData():
-            columns.append(_short(data.callback_id, data.conversation_id))
+            columns.append(
+                f"source {data.source}"
+                if data.callback_id is UNSET or data.conversation_id is UNSET
+                else _short(data.callback_id, data.conversation_id)
+            )
             columns.append(_alert(event, data))
         case SourceData():
             columns.append(f"source {data.source_name}: {event.type.split('.')[2]}")

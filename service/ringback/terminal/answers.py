@@ -70,8 +70,10 @@ class Alert(_Read, frozen=True, gc=False, kw_only=True):
 
     alert_id: str
     rule: str
-    callback_id: str
-    conversation_id: str
+    callback_id: str = ""
+    conversation_id: str = ""
+    source: str = ""
+    """The source that it is about, if it is about one."""
     since: datetime
     summary: str = ""
     queue_id: str = ""
@@ -270,6 +272,7 @@ class EventData(_Read, frozen=True, gc=False, kw_only=True):
     rule: str = ""
     since: datetime | None = None
     summary: str = ""
+    source: str = ""
     by: str = ""
     observed_time: datetime | None = None
 

@@ -111,6 +111,7 @@ class Known:
                     summary=data.summary,
                     callback_id=data.callback_id,
                     conversation_id=data.conversation_id,
+                    source=data.source,
                     since=data.since or event.time,
                     queue_id=data.queue_id,
                     user_id=data.user_id,

@@ -1,13 +1,14 @@
 """What else the core consumes and a recording keeps: queue settings, gaps, what people do."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from ringback.core.snapshots import QueueSettings
+from ringback.core.watch.feed_kinds import Pulse
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError, FrameFault
 from ringback.wire.tolerance import pruned
@@ -24,9 +25,11 @@ __all__ = [
     "Ruling",
     "decode_deed",
     "decode_gap",
+    "decode_pulse",
     "decode_settings",
     "encode_deed",
     "encode_gap",
+    "encode_pulse",
     "encode_settings",
     "queue_settings",
     "rules_of",
@@ -86,6 +89,15 @@ class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the source can read conversations, so that alerts wait for a read."""
 
 
+class PulseText(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """How a source is, as far as the core cannot see it by itself."""
+
+    source: str
+    behind_since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    spent_since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    skew_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
+
+
 class Acknowledge(
     msgspec.Struct, frozen=True, rename="camel", tag_field="action", tag="acknowledge"
 ):
@@ -135,6 +147,7 @@ Deed = Acknowledge | BeginSilence | EndSilence | Ruling
 
 _AUTO_DIAL_SECONDS = 300
 _gap = msgspec.json.Decoder(Gap).decode
+_pulse = msgspec.json.Decoder(PulseText).decode
 _deed: msgspec.json.Decoder[Deed] = msgspec.json.Decoder(Deed)
 
 
@@ -196,6 +209,26 @@ def decode_gap(data: bytes) -> Gap:
         return gap if since is None else msgspec.structs.replace(gap, since=since.astimezone(UTC))
     except msgspec.DecodeError as error:
         raise _refused(error) from None
+
+
+def encode_pulse(source: str, pulse: Pulse) -> bytes:
+    """Write a pulse as a recording keeps it."""
+    skew = pulse.skew.total_seconds()
+    return msgspec.json.encode(PulseText(source, pulse.behind_since, pulse.spent_since, skew))
+
+
+def decode_pulse(data: bytes) -> tuple[str, Pulse]:
+    """Read a source's name and its pulse. Raises `FrameError`."""
+    try:
+        text = _pulse(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _refused(error) from None
+    behind, spent = text.behind_since, text.spent_since
+    return text.source, Pulse(
+        None if behind is None else behind.astimezone(UTC),
+        None if spent is None else spent.astimezone(UTC),
+        timedelta(seconds=text.skew_seconds),
+    )
 
 
 def encode_deed(deed: Deed) -> bytes:

@@ -49,7 +49,7 @@ def test_a_receiver_is_told_of_what_it_wants(settings: dict[str, str], told: lis
         an_alert(4, rule="source_blind", queue=None, severity="info"),
     ]
     wanted = wanted_by(receiver(**settings), lambda: NAMES)
-    assert [int(one.callback_id[2:]) for one in alerts if wanted(one)] == told
+    assert [int((one.callback_id or "")[2:]) for one in alerts if wanted(one)] == told
 
 
 def test_a_queue_that_has_no_name_yet_is_nobodys_by_name() -> None:

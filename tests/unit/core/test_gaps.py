@@ -155,7 +155,7 @@ def test_sources_with_a_slash_in_their_names_do_not_meet() -> None:
                 rows[change.conversation_id] = change.state
                 events += change.events
     assert len({event.id for event in events}) == len(events)
-    assert len(rows) == 2 * len(names) + len(names)
+    assert len(rows) == 4 * len(names)  # what hears, what is alarming, and two gaps of each
     assert all(is_ledger(key) for key in rows)
 
 

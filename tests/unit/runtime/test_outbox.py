@@ -26,7 +26,7 @@ def body_of(event: Event) -> bytes:
 
 def numbers(world: World) -> list[list[str]]:
     """Give the callbacks of each message."""
-    return [[item.alert.callback_id for item in one.items] for one in world.messages]
+    return [[item.alert.callback_id or "" for item in one.items] for one in world.messages]
 
 
 async def test_what_fires_together_is_one_message_and_its_end_another() -> None:

@@ -9,10 +9,11 @@ from datetime import timedelta
 
 import msgspec
 
+from ringback.core.watch.feed_kinds import FEED_KINDS
 from ringback.core.watch.kinds import KINDS
 from ringback.core.watch.rules import Filter, Rule, RuleSet, Severity
 
-__all__ = ["built_in", "rule_of"]
+__all__ = ["built_in", "feed_rule_of", "rule_of"]
 
 ASKED_FOR = Filter(preview=False)
 """The customer has asked for it, and waits."""
@@ -43,6 +44,19 @@ def rule_of(kind: str, **said: object) -> Rule:
     return msgspec.structs.replace(plain, **(OWN.get(kind, {}) | said))
 
 
+def feed_rule_of(kind: str) -> Rule:
+    """Give the rule of a kind about sources, with its defaults."""
+    known = FEED_KINDS[kind]
+    return Rule(
+        name=kind,
+        kind=kind,
+        after=known.after,
+        times=known.times,
+        severity=Severity(known.severity),
+        summary=known.summary,
+    )
+
+
 def built_in(due_grace: timedelta, not_dialled: timedelta) -> RuleSet:
     """Give what is watched without a file of rules."""
     set_apart = {"due_not_released": due_grace, "connected_not_dialled": not_dialled}
@@ -64,5 +78,6 @@ def built_in(due_grace: timedelta, not_dialled: timedelta) -> RuleSet:
                 summary="an agent looks at a preview, nothing is dialled and nothing will be",
                 where=PREVIEW,
             ),
+            *(feed_rule_of(kind) for kind, known in FEED_KINDS.items() if known.built_in),
         ]
     )

@@ -21,10 +21,11 @@ from ringback.core.watch.proofs import Proof, Proofs, Step
 from ringback.core.watch.rules import Rule, RuleSet
 from ringback.core.watch.sight import NOT_AT_ALL, Begun, Sight
 
-__all__ = ["Life"]
+__all__ = ["CHANGED", "GONE", "Life"]
 
 
 GONE = "its rule is gone"
+CHANGED = "its rule has changed"
 
 
 class _Pending(NamedTuple):
@@ -90,7 +91,7 @@ class Life:
 
     def adopt(self, conversation: Conversation, cast: Cast, now: datetime) -> list[Event]:
         """Do what other rules bring about by being in force."""
-        return self.fire(conversation, cast, now, reason="its rule has changed")
+        return self.fire(conversation, cast, now, reason=CHANGED)
 
     def resolve(
         self,

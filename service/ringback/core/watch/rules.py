@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ringback.core.lifecycle import State
+from ringback.core.watch.feed_kinds import FEED_KINDS
 from ringback.core.watch.hours import Hours
 from ringback.core.watch.kinds import KINDS
 from ringback.core.watch.sight import Begun, Kind, Sight
@@ -68,7 +69,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Unique; part of the alert's identity."""
     kind: str
-    """What it watches: a key of `KINDS`."""
+    """What it watches: a key of `KINDS` or `FEED_KINDS`."""
     after: timedelta
     """The threshold: how long since the kind's own beginning, or before what is to come."""
     sustained: timedelta = timedelta()
@@ -117,13 +118,16 @@ class RuleSet:
         """Names must be unique. Raises `ValueError` for a kind that is not known."""
         # A whole number is packed in another way, and yet it is the same rule.
         self.rules = tuple(msgspec.structs.replace(rule, times=float(rule.times)) for rule in rules)
-        unknown = {rule.kind for rule in self.rules} - KINDS.keys()
+        unknown = {rule.kind for rule in self.rules} - KINDS.keys() - FEED_KINDS.keys()
         if unknown:
             raise ValueError(f"nobody knows how to watch {', '.join(sorted(unknown))}")
         self._packed = _encode(self.rules)
-        self._named = {rule.name: rule for rule in self.rules}
+        self.feed = tuple(rule for rule in self.rules if rule.kind in FEED_KINDS)
+        """Those about sources."""
+        others = [rule for rule in self.rules if rule.kind in KINDS]
+        self._named = {rule.name: rule for rule in others}
         self._of = {
-            state: tuple(rule for rule in self.rules if state in self.kind_of(rule).states)
+            state: tuple(rule for rule in others if state in self.kind_of(rule).states)
             for state in State
         }
 
@@ -150,10 +154,10 @@ class RuleSet:
         return any(rule.kind == kind for rule in self.rules)
 
     def get(self, name: str) -> Rule | None:
-        """Give a rule by its name."""
+        """Give a rule about callbacks by its name."""
         return self._named.get(name)
 
     @staticmethod
     def kind_of(rule: Rule) -> Kind:
-        """Give what a rule watches."""
+        """Give what a rule about callbacks watches."""
         return KINDS[rule.kind]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from ringback.core.watch.defaults import feed_rule_of
+from ringback.core.watch.feed_kinds import FEED_KINDS
 from ringback.core.watch.rules import Rule, RuleSet
 from ringback.settings.rules.durations import write_duration
 from ringback.settings.rules.schema import HoursTable, RuleTable, WhereTable, keys_of
@@ -67,6 +69,18 @@ def _lines(built_in: RuleSet) -> Iterator[str]:
         yield "[[rule]]"
         yield f'name = "{rule.name}"'
         yield from (f"# {key} = {value}" for key, value in _values(rule))
+    for kind, known in FEED_KINDS.items():
+        if not known.built_in:
+            rule = feed_rule_of(kind)
+            yield ""
+            yield from _said(f"{rule.summary[:1].upper()}{rule.summary[1:]}.")
+            yield from _said(
+                "Watched only where it is named: a centre that is closed is silent too."
+            )
+            yield "#[[rule]]"
+            yield f'#name = "{kind}"'
+            yield '#hours = "office"'
+            yield f'#after = "{write_duration(rule.after)}"'
 
 
 def _values(rule: Rule) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from ringback.core.watch.defaults import feed_rule_of
+from ringback.core.watch.feed_kinds import FEED_KINDS
 from ringback.core.watch.hours import WEEK, Hours
 from ringback.core.watch.kinds import KINDS
 from ringback.core.watch.rules import Filter, Rule, RuleSet, Severity
@@ -21,10 +23,13 @@ from ringback.settings.schema import A_NAME
 
 __all__ = ["load_rules"]
 
+FOR_CALLBACKS = frozenset({"where", "proof", "while_blind"})
+"""Keys that mean nothing where a source is watched."""
 TAKEN = ("alertname", "severity", "queue", "org", "callback_id")
 """Labels that every alert has."""
 
 Table = Mapping[str, Any]
+_KINDS = {*KINDS, *FEED_KINDS}
 
 
 def load_rules(path: Path, built_in: RuleSet) -> RuleSet:
@@ -47,7 +52,8 @@ class _Reading:
     def __init__(self, file: str, built_in: RuleSet) -> None:
         self._file = file
         self._built_in = built_in
-        self._patterns = {rule.name: rule for rule in built_in.rules}
+        self._patterns = {kind: feed_rule_of(kind) for kind in FEED_KINDS}
+        self._patterns |= {rule.name: rule for rule in built_in.rules}
         self._hours: dict[str, Hours] = {}
 
     def read(self, document: Table) -> RuleSet:
@@ -98,6 +104,12 @@ class _Reading:
                 given[key] = self._duration(place, "for" if key == "sustained" else key, given[key])
         if "severity" in given:
             given["severity"] = Severity(given["severity"])
+        about = FOR_CALLBACKS & given.keys() if rule.kind in FEED_KINDS else None
+        if about:
+            self._refuse(
+                f"{place}: {min(about)}",
+                f"{rule.kind} is about a source, and has none; allowed: rules about callbacks",
+            )
         if "where" in given:
             where = self._read_table(f"{place}: where", given["where"], WhereTable)
             lists = {key: frozenset(v) for key, v in where.items() if isinstance(v, list)}
@@ -116,12 +128,12 @@ class _Reading:
         """Give the built-in rule whose values a rule has where it gives none."""
         found = self._patterns.get(name)
         if found is None or kind not in {None, found.kind}:
-            found = self._patterns.get(kind or name) if (kind or name) in KINDS else None
+            found = self._patterns.get(kind or name) if (kind or name) in _KINDS else None
         if found is None:
             wrong = f"{shown(kind)} cannot be watched"
             if kind is None:
                 wrong = f"it is missing, and no kind is called {shown(name)}"
-            self._refuse(f"{place}: kind", f"{wrong}; allowed: {', '.join(sorted(KINDS))}")
+            self._refuse(f"{place}: kind", f"{wrong}; allowed: {', '.join(sorted(_KINDS))}")
         return found
 
     def _hours_named(self, place: str, name: str) -> Hours:

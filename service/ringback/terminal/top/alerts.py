@@ -76,7 +76,8 @@ class Alerts(Page):
     @on(Listing.Opened)
     def _open(self, event: Listing.Opened) -> None:
         event.stop()
-        self.post_message(Open(self._alerts[event.key].callback_id))
+        if callback_id := self._alerts[event.key].callback_id:  # else it is about a source
+            self.post_message(Open(callback_id))
 
     def _heads(self, width: int) -> Sequence[Cell]:
         return self._line(HEADS, width)
@@ -92,7 +93,7 @@ class Alerts(Page):
             duration((now - alert.since).total_seconds()),
             state_label(row.state) if row else "-",
             name or "-",
-            short(alert.conversation_id),
+            alert.source or short(alert.conversation_id),
             f"by {seen.by} at {at_second(seen.time, now, None)}" if seen else "by nobody",
         )
         first, *others = self._line(texts, width)

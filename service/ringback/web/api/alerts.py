@@ -18,14 +18,17 @@ from ringback.web.api.asking import Nothing, read_body, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.life import Decided
 from ringback.web.api.silences import subject_of
-from ringback.web.board.alarms import Acknowledged, Alarm, alarms_of
+from ringback.web.board.alarms import Acknowledged, Alarm, seen_by
 from ringback.web.visitors import ACTING, LOOKING, facts_of, visitor_of
 
 __all__ = ["Alert", "Alerts", "alerts_handlers"]
 
 
 class Alert(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """An alert that is firing, and where its callback is now: it may have ended."""
+    """An alert that is firing, and where its callback is now: it may have ended.
+
+    One about a source has no callback.
+    """
 
     alert_id: str
     rule: str
@@ -36,10 +39,12 @@ class Alert(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_
     summary: str
     labels: dict[str, str] | UnsetType = UNSET
     proof: AlertProof | UnsetType = UNSET
-    callback_id: str
-    conversation_id: str
-    state: State
-    state_since: Time
+    callback_id: str | UnsetType = UNSET
+    conversation_id: str | UnsetType = UNSET
+    state: State | UnsetType = UNSET
+    state_since: Time | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    """The source that it is about, if it is about one."""
     since: Time
     """When the condition reached its threshold."""
     queue_id: str | UnsetType = UNSET
@@ -128,11 +133,8 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
 
 
 def _seen(tracker: Tracker, alert_id: str) -> Acknowledged:
-    found = tracker.find(alert_id.rsplit("/", 2)[0])
-    assert found is not None  # noqa: S101  # it was acknowledged just now
-    alarms = {one.alert.alert_id: one.acknowledged for one in alarms_of(*found)}
-    seen = alarms[alert_id]
-    assert seen is not None  # noqa: S101  # as above
+    seen = seen_by(tracker.firing(alert_id))
+    assert seen is not None  # noqa: S101  # it was acknowledged just now
     return seen
 
 
@@ -147,10 +149,11 @@ def _alert(alarm: Alarm, silences: Silences) -> Alert:
         summary=told.summary,
         labels=told.labels,
         proof=told.proof,
-        callback_id=place.callback_id,
-        conversation_id=place.conversation_id,
-        state=State(place.state),
-        state_since=place.state_since,
+        callback_id=place.callback_id or UNSET,
+        conversation_id=place.conversation_id or UNSET,
+        state=State(place.state) if place.state else UNSET,
+        state_since=place.state_since or UNSET,
+        source=place.source or UNSET,
         since=alert.since,
         queue_id=place.queue_id,
         user_id=place.user_id,

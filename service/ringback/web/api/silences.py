@@ -178,6 +178,7 @@ def subject_of(alarm: Alarm) -> Subject:
         queue="" if place.queue_id is UNSET else place.queue_id,
         callback=place.callback_id,
         conversation=place.conversation_id,
+        source=place.source,
         labels={} if told.labels is UNSET else told.labels,
     )
 

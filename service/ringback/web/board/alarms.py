@@ -3,9 +3,12 @@
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ringback.core.entries import NEVER
 from ringback.core.events import AlertData, AlertProof, CallbackData, Event, Time, rfc3339
+from ringback.core.records import Alarm as KnownAlarm
 from ringback.core.records import Callback, Conversation
-from ringback.core.telling import proof_of
+from ringback.core.telling import SUBJECT, proof_of
+from ringback.core.watch.feed_kinds import Feed
 
 __all__ = [
     "Acknowledged",
@@ -13,9 +16,11 @@ __all__ = [
     "Place",
     "RowAlert",
     "Wording",
+    "alarm_of_feed",
     "alarm_told",
     "alarms_of",
     "place_told",
+    "seen_by",
 ]
 
 
@@ -48,10 +53,13 @@ class Wording(msgspec.Struct, frozen=True, gc=False):
 class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What an alert is about, and where that is now: it may have ended, and have no row."""
 
-    callback_id: str
-    conversation_id: str
-    state: str
-    state_since: Time
+    callback_id: str = ""
+    """Empty, like the next three, where it is about a source."""
+    conversation_id: str = ""
+    state: str = ""
+    state_since: Time = ""
+    source: str = ""
+    """The source that it is about, if it is about one."""
     queue_id: str | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
 
@@ -72,9 +80,7 @@ def alarms_of(conversation: Conversation, callback: Callback) -> list[Alarm]:
     for alarm in callback.alarms:
         if alarm.since is None:
             continue
-        seen = None
-        if alarm.acknowledged_by is not None and alarm.acknowledged_at is not None:
-            seen = Acknowledged(alarm.acknowledged_by, rfc3339(alarm.acknowledged_at))
+        seen = seen_by(alarm)
         place = Place(
             callback_id=callback_id,
             conversation_id=conversation.id,
@@ -98,6 +104,22 @@ def alarms_of(conversation: Conversation, callback: Callback) -> list[Alarm]:
         )
         found.append(Alarm(place, alert, told, seen))
     return found
+
+
+def alarm_of_feed(feed: Feed, alarm: KnownAlarm) -> Alarm:
+    """Give an alert about a source that is firing as it is known."""
+    seen, since = seen_by(alarm), rfc3339(alarm.since or NEVER)
+    alert_id = f"{SUBJECT}{feed.name}/{alarm.rule}/{alarm.episode}"
+    alert = RowAlert(alert_id, alarm.rule, since, acknowledged=seen is not None)
+    told = Wording(alarm.kind, alarm.severity, alarm.summary, alarm.labels or UNSET, UNSET)
+    return Alarm(Place(source=feed.name), alert, told, seen)
+
+
+def seen_by(alarm: KnownAlarm) -> Acknowledged | None:
+    """Say who has seen an alert, and when; None: nobody has."""
+    if alarm.acknowledged_by is None or alarm.acknowledged_at is None:
+        return None
+    return Acknowledged(alarm.acknowledged_by, rfc3339(alarm.acknowledged_at))
 
 
 def alarm_told(event: Event, data: AlertData, known: Alarm | None) -> Alarm | None:
@@ -127,10 +149,11 @@ def place_told(event: Event, data: CallbackData, known: Place) -> Place:
 
 def _place(data: AlertData) -> Place:
     return Place(
-        callback_id=data.callback_id,
-        conversation_id=data.conversation_id,
-        state=data.state,
-        state_since=data.state_since,
+        callback_id=data.callback_id or "",
+        conversation_id=data.conversation_id or "",
+        state=data.state or "",
+        state_since=data.state_since or "",
+        source=data.source or "",
         queue_id=data.queue_id,
         user_id=data.user_id,
     )

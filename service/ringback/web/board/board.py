@@ -8,7 +8,7 @@ import msgspec
 from ringback.core.events import AlertData, CallbackData, Event
 from ringback.core.records import Conversation
 from ringback.core.tracker import Tracker
-from ringback.web.board.alarms import Alarm, alarm_told, alarms_of, place_told
+from ringback.web.board.alarms import Alarm, alarm_of_feed, alarm_told, alarms_of, place_told
 from ringback.web.board.rows import Row, row_of, row_told
 from ringback.web.journal import Told
 
@@ -58,6 +58,9 @@ class Board:
 
         What a tracker knows may not be committed yet: call `complete` once it is.
         """
+        for feed, alarm in tracker.feeds.firing():
+            shown = alarm_of_feed(feed, alarm)
+            self.alarms[shown.alert.alert_id] = shown
         ids = iter(list(tracker.ids()))
         while part := list(islice(ids, CHUNK)):
             for conversation_id in part:
@@ -95,8 +98,8 @@ class Board:
             self.alarms[data.alert_id] = alarm
         else:
             self.alarms.pop(data.alert_id, None)
-        row = self.rows.get(data.callback_id)
+        row = self.rows.get(data.callback_id or "")
         if row is not None:
             others = [one for one in row.alerts if one.alert_id != data.alert_id]
             alerts = (*others, *(() if alarm is None else (alarm.alert,)))
-            self.rows[data.callback_id] = msgspec.structs.replace(row, alerts=alerts)
+            self.rows[row.callback_id] = msgspec.structs.replace(row, alerts=alerts)

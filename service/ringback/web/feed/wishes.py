@@ -67,6 +67,8 @@ class Wish(msgspec.Struct, frozen=True):
         data = event.data
         if not isinstance(data, CallbackData | AlertData):
             return True
+        if isinstance(data, AlertData) and data.source:
+            return True
         if self.queues is not None and data.queue_id not in self.queues:
             return False
         return self.states is None or data.state in self.states
