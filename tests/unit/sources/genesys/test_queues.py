@@ -74,7 +74,13 @@ def test_settings_come_with_them() -> None:
                 "q1",
                 "Queue 1",
                 "Home",
-                QueueSettings("q1", 40, customer_first=True, alerting_timeout_seconds=30),
+                QueueSettings(
+                    "q1",
+                    40,
+                    customer_first=True,
+                    alerting_timeout_seconds=30,
+                    division_id="d",
+                ),
             ),
             "q2": followed("q2"),
         }
