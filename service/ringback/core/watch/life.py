@@ -17,7 +17,7 @@ from ringback.core.records import Alarm, Callback, Conversation
 from ringback.core.snapshots import QueueSettings
 from ringback.core.telling import tell_alert
 from ringback.core.watch.contacts import Contacts
-from ringback.core.watch.proofs import Proof, Proofs, Step
+from ringback.core.watch.proofs import LEAD, Proof, Proofs, Step
 from ringback.core.watch.rules import Rule, RuleSet
 from ringback.core.watch.sight import NOT_AT_ALL, Begun, Sight
 
@@ -129,16 +129,41 @@ class Life:
     def wake_at(self, conversation: Conversation, cast: Cast, now: datetime) -> datetime | None:
         """When `fire` next has something to do, on the daemon's clock."""
         callback = cast.callback
-        steps = (each.step.at for each in self._pending(conversation, cast, now))
-        wakes = [at for at in steps if at is not None]
+        soonest = self._next_step(conversation, cast, now)
         for alarm in callback.alarms:
             if alarm.since is None:
                 continue
             if alarm.over_at is not None:
-                wakes.append(alarm.over_at + self._damping(callback, alarm))
+                at = alarm.over_at + self._damping(callback, alarm)
             elif not callback.open:
-                wakes.append(self._told_until(alarm))
-        return min(wakes, default=None)
+                at = self._told_until(alarm)
+            else:
+                continue
+            soonest = at if soonest is None else min(soonest, at)
+        return soonest
+
+    def _next_step(self, conversation: Conversation, cast: Cast, now: datetime) -> datetime | None:
+        """When something is next to be done for an alert that may begin.
+
+        Written out, for it is asked after every change: most alerts are further off than another,
+        and need no closer look.
+        """
+        callback, soonest = cast.callback, None
+        sight = Sight(conversation, cast, self._settings, self._contacts)
+        for rule in self.rules.of(callback.state):
+            alarming = rule.alarming(sight)
+            if alarming is None:
+                continue
+            at = alarming.at - self._skews.ahead(alarming.clock, now)
+            if soonest is not None and at - LEAD >= soonest:
+                continue
+            if callback.alarms or not callback.open:
+                if not _may_begin(callback, rule, alarming, now):
+                    continue
+            step = self.proofs.next_step(conversation.id, callback.queue_id, rule, at, now).at
+            if step is not None and (soonest is None or step < soonest):
+                soonest = step
+        return soonest
 
     def acknowledge(
         self, conversation: Conversation, callback: Callback, alarm: Alarm, by: str, now: datetime
@@ -153,10 +178,7 @@ class Life:
         """Give the alerts that may begin, with what comes next of each."""
         callback = cast.callback
         for rule, alarming in self.alarming(conversation, cast):
-            alarm = callback.alarm(rule.name)
-            if alarm is not None and (alarm.since is not None or not callback.open):
-                continue  # what has ended is told once
-            if not callback.open and alarming.at + rule.lasts <= now:
+            if not _may_begin(callback, rule, alarming, now):
                 continue
             ahead = self._skews.ahead(alarming.clock, now)
             step = self.proofs.next_step(
@@ -198,6 +220,14 @@ class Life:
         rule = self.rules.get(alarm.rule)
         began = alarm.fired_at or alarm.since or NEVER
         return began + (NOT_AT_ALL if rule is None else rule.lasts)
+
+
+def _may_begin(callback: Callback, rule: Rule, alarming: Begun, now: datetime) -> bool:
+    """Whether an alert may begin: it is not firing, and what has ended is told once, and soon."""
+    alarm = callback.alarm(rule.name)
+    if callback.open:
+        return alarm is None or alarm.since is None
+    return alarm is None and alarming.at + rule.lasts > now
 
 
 def _state_of(callback: Callback) -> str:

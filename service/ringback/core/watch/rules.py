@@ -11,7 +11,7 @@ from ringback.core.lifecycle import State
 from ringback.core.watch.feed_kinds import FEED_KINDS
 from ringback.core.watch.hours import Hours
 from ringback.core.watch.kinds import KINDS
-from ringback.core.watch.sight import Begun, Kind, Sight
+from ringback.core.watch.sight import NOT_AT_ALL, Begun, Kind, Sight
 
 __all__ = ["Filter", "Rule", "RuleSet", "Severity"]
 
@@ -100,11 +100,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         begun = kind.begun(sight, self)
         if begun is None:
             return None
-        at, long = begun.at - self.after, self.sustained
-        if not kind.ahead:
-            at, long = begun.at, max(self.after, begun.least) + self.sustained
+        at, clock, long = begun
+        if kind.ahead:
+            at, long = at - self.after, NOT_AT_ALL
+        elif long < self.after:
+            long = self.after
+        if self.sustained:
+            long += self.sustained
         passed = at + long if self.hours is None else self.hours.later(at, long)
-        return None if passed is None else Begun(passed, begun.clock)
+        return None if passed is None else Begun(passed, clock)
 
 
 _encode = msgspec.json.Encoder(enc_hook=str, order="deterministic").encode
