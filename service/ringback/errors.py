@@ -266,6 +266,8 @@ class DeliveryFault(StrEnum):
 
     UNREACHABLE = "unreachable"
     """No connection: the name, the network, or nobody listening."""
+    BROKEN_OFF = "broken_off"
+    """The connection ended before the answer was there: the message may have arrived."""
     FORBIDDEN_TARGET = "forbidden_target"
     """Its address is none that messages may go to."""
     TLS = "tls"

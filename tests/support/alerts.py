@@ -13,6 +13,7 @@ from ringback.core.tracker import Change
 from ringback.core.watch.messages import Item, Message, Phase
 from ringback.core.watch.notices import Limits, Notices
 from ringback.errors import DeliveryError
+from ringback.ports import Receiver
 from ringback.runtime.outbox import Outbox, Patience
 from ringback.runtime.pipeline import Pipeline
 from ringback.stores.memory import MemoryStore
@@ -133,10 +134,13 @@ def restarted(notices: Notices, rows: dict[str, bytes], now: datetime) -> Notice
     return fresh
 
 
+NAMES = ("ops", "night", "desk", "chat", "mail", "wall")
+
+
 class Post:
     """An outbox at work in virtual time, on a store that outlives it."""
 
-    def __init__(self, *friends: Friend, limits: Limits | None = None, **more: Any) -> None:
+    def __init__(self, *friends: Receiver, limits: Limits | None = None, **more: Any) -> None:
         self.friends = friends
         self.store = MemoryStore(timedelta(days=7))
         self.clock = LoopClock()
@@ -170,7 +174,7 @@ class Post:
                 chance=random.Random(1),
                 fires=self.fires,
             )
-            for name, friend in zip(("ops", "night", "desk"), self.friends, strict=False)
+            for name, friend in zip(NAMES, self.friends, strict=False)
         ]
         work = [self.pipeline.commit_forever()]
         for outbox in self.outboxes:

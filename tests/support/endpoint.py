@@ -25,7 +25,7 @@ class Posted(NamedTuple):
 class Endpoint:
     """Answers 200 `ok`, or what `answers` holds, each in turn.
 
-    An answer is a status, one with headers and body, or `hang up` for none at all.
+    An answer is a status, one with headers and body, `hang up` for none at all, or `silence`.
     """
 
     def __init__(
@@ -61,13 +61,18 @@ class Endpoint:
         self._ended.set()
         await self._runner.cleanup()
 
+    def answer(self) -> Any:
+        """Say what to answer to what was posted last."""
+        return self.answers.pop(0) if self.answers else (self.status, {}, self.body)
+
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.posted.append(Posted(request.path_qs, headers, await request.read()))
         self.on_post()
-        if self.silent:
+        answer = self.answer()
+        if self.silent or answer == "silence":
             await self._ended.wait()
-        answer = self.answers.pop(0) if self.answers else (self.status, {}, self.body)
+            return web.Response()
         if answer == "hang up":
             assert request.transport is not None
             request.transport.abort()

@@ -86,6 +86,8 @@ class Outbox:
         self._chance = chance
         self._fires = fires
         self._news = asyncio.Event()
+        self._waits = self._doubling()
+        """From one failure to the next attempt; it goes on over messages."""
         self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -175,25 +177,30 @@ class Outbox:
     async def _deliver(self, message: Message) -> None:
         """Send one message until it has arrived or is given up."""
         await self._stored()
-        waits = self._waits()
         tries = 0
         while True:
             tries += 1
+            began = self._pipeline.clock.now()
             error = await self._attempt(lambda: self.receiver.deliver(message))
             now = self._pipeline.clock.now()
             if tries > 1 and (error is None or error.fault not in NOT_SENT):
-                self.notices.tried(now)
+                self.notices.tried(began)
             if error is None:
                 self.sent += 1
+                self._waits = self._doubling()
                 self.notices.delivered(now)
                 self._pipeline.keep(self.notices.unsaved())
                 return
-            final = error.fault is DeliveryFault.REFUSED
-            if final or (now - message.made_at).total_seconds() >= self._patience.give_up:
-                self._give_up(error, tries, now, again=not final)
+            if error.fault is DeliveryFault.REFUSED:
+                self._give_up(error, tries, now, again=False)
                 return
+            given_up = (now - message.made_at).total_seconds() >= self._patience.give_up
+            if given_up:
+                self._give_up(error, tries, now, again=True)
             free = (self.notices.may_try_at() - now).total_seconds()
-            await asyncio.sleep(max(next(waits), min(error.after, LONGEST_AFTER), free))
+            await asyncio.sleep(max(next(self._waits), min(error.after, LONGEST_AFTER), free))
+            if given_up:
+                return
 
     async def _attempt(self, send: Callable[[], Awaitable[None]]) -> DeliveryError | None:
         """Try once; give what went wrong. Whatever that is, it is this receiver's trouble alone."""
@@ -262,7 +269,7 @@ class Outbox:
             async with asyncio.timeout(max(SHORTEST, delay)):
                 await self._news.wait()
 
-    def _waits(self) -> Iterator[float]:
+    def _doubling(self) -> Iterator[float]:
         ceiling = self._patience.first
         while True:
             yield self._chance.uniform(ceiling / 2, ceiling)

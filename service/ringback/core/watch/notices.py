@@ -245,8 +245,8 @@ class Notices:
             known = self._alerts[key]
             if not again:
                 self._tell(key, item, now)
-            elif item.first and known.phase is Phase.RESOLVED:
-                self._forget(key)  # the dead letter has it
+            elif item.first and item.phase is Phase.RESOLVED:
+                self._forget(key)  # the dead letter has all of it
             else:
                 if item.first:
                     known = self._join(key, "")

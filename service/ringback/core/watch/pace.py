@@ -8,7 +8,8 @@ from ringback.core.entries import NEVER
 
 __all__ = ["Pace"]
 
-MINUTE = timedelta(minutes=1)
+MINUTE = timedelta(seconds=61)
+"""A second more: of two messages one may be quicker on its way."""
 
 
 class Pace:

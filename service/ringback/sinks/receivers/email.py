@@ -183,7 +183,7 @@ def _broken(error: Exception, host: str) -> DeliveryError:
             reason = f" ({cause.verify_message})"
         return DeliveryError(DeliveryFault.TLS, f"TLS with {host} failed{reason}")
     problem = f"{host} does not speak as a mail server, or broke off"
-    return DeliveryError(DeliveryFault.UNREACHABLE, problem)
+    return DeliveryError(DeliveryFault.BROKEN_OFF, problem)
 
 
 def _refused(error: Exception, code: int) -> DeliveryError:

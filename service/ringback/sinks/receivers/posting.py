@@ -72,7 +72,7 @@ class Target:
         return reply
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """End what may be under way."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -82,6 +82,8 @@ class Target:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=1,
+                    # There are few messages, and many who cut what is kept open.
+                    force_close=True,
                     use_dns_cache=False,
                     resolver=Checked(allow_private=self._allow_private),
                 ),
@@ -107,7 +109,7 @@ class Target:
                 fault = DeliveryFault.UNREACHABLE
                 problem = f"{self.host} cannot be connected to"
             case _:
-                fault = DeliveryFault.UNREACHABLE
+                fault = DeliveryFault.BROKEN_OFF
                 problem = f"the connection to {self.host} broke before the answer was there"
         raise DeliveryError(fault, problem) from None
 

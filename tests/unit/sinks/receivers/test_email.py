@@ -136,7 +136,7 @@ async def test_what_goes_wrong_has_a_name_and_says_nothing_of_the_answer(
     ("greeting", "fault"),
     [
         (b"HTTP/1.1 400 canary\r\n\r\n", DeliveryFault.GARBAGE),
-        (b"", DeliveryFault.UNREACHABLE),
+        (b"", DeliveryFault.BROKEN_OFF),
         (None, DeliveryFault.TIMED_OUT),
     ],
 )

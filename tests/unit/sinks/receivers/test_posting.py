@@ -71,7 +71,7 @@ async def test_what_is_posted_is_json_and_what_is_answered_comes_back() -> None:
         (400, DeliveryFault.REFUSED, 0),
         (413, DeliveryFault.REFUSED, 0),
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), DeliveryFault.DENIED, 0),
-        ("hang up", DeliveryFault.UNREACHABLE, 0),
+        ("hang up", DeliveryFault.BROKEN_OFF, 0),
     ],
 )
 async def test_what_goes_wrong_has_a_name_and_says_nothing_of_the_answer(
