@@ -67,11 +67,11 @@ async def trouble(*troubles: Trouble) -> tuple[list[Sick], dict[tuple[str, str],
         while loop.time() < OUTAGE.total_seconds() + 3600:
             number += 1
             alert = an_alert(number, queue=f"q-{number % 7}")
-            happened[alert.callback_id, "firing"] = loop.time()
+            happened[f"c-{number}", "firing"] = loop.time()
             await post.say(FIRING, alert)
             if number > 5:
                 over = an_alert(number - 5, queue=f"q-{(number - 5) % 7}")
-                happened[over.callback_id, "resolved"] = loop.time()
+                happened[f"c-{number - 5}", "resolved"] = loop.time()
                 await post.say(RESOLVED, over)
             await asyncio.sleep(EVERY)
         await asyncio.sleep(600)

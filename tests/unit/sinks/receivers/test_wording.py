@@ -1,6 +1,5 @@
-from typing import Any
-
 import pytest
+from msgspec import UNSET
 
 from ringback.core.events import AlertData, AlertProof
 from ringback.core.watch.messages import Message, Phase
@@ -11,16 +10,18 @@ from support.messages import message_of, wording
 FIRING, ACKNOWLEDGED, RESOLVED = Phase
 ONE, TWO, THREE = (an_alert(number) for number in (1, 2, 3))
 OTHER = an_alert(4, rule="auto_dial_missed", queue="q-2", summary="missed")
-FEED = an_alert(5, rule="source_blind", queue=None, summary="it hears nothing")
-
-
-class Feed:
-    """An alert about a source: it has no callback."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("callback_id", "conversation_id"):
-            return None
-        return "main" if name == "source" else getattr(FEED, name)
+FEED = an_alert(
+    5,
+    rule="source_blind",
+    queue=None,
+    alert_id="source:main/source_blind/1",
+    source="main",
+    summary="it hears nothing",
+    callback_id=UNSET,
+    conversation_id=UNSET,
+    state=UNSET,
+    state_since=UNSET,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +67,12 @@ def test_a_title_says_in_one_line_what_has_happened(message: Message, title: str
 
 def test_an_alert_about_a_source_is_told_of_it() -> None:
     message = message_of((FIRING, FEED))
-    message.items[0].alert = Feed()  # type: ignore[assignment]
     words = wording()
     assert words.title(message) == "Source main: it hears nothing"
     (part,) = words.parts(message)
-    assert words.line(part.items[0]).startswith("Source main: state scheduled since")
+    assert words.line(part.items[0]) == (
+        "Source main: alarming since 2026-11-22T08:00:00Z, proof not stated"
+    )
     assert words.places.of_callback(message.items[0].alert) == "https://ringback.example.org/"
     assert words.places.on_platform(message.items[0].alert) is None
 
