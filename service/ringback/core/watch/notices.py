@@ -24,7 +24,7 @@ __all__ = ["RECEIVERS", "Limits", "Notices"]
 
 RECEIVERS = "~receiver/"
 """Begins the keys of all receivers' rows; a conversation's id begins with no tilde."""
-MOST_ITEMS = 500
+MOST_ITEMS = 1000
 """Alerts in one message; the others go into the next."""
 MOST_DEAD = 100
 """Dead letters kept; the oldest go."""
@@ -386,10 +386,11 @@ class Notices:
 
 
 def _rank(one: _Known) -> int:
-    severity = text_of(one.alert, "severity")
-    if severity not in SEVERITIES or one.phase is Phase.RESOLVED:
+    """Order alerts by how bad they are; what does not say so is a warning."""
+    if one.phase is Phase.RESOLVED:
         return len(SEVERITIES)
-    return SEVERITIES.index(severity)
+    severity = text_of(one.alert, "severity")
+    return SEVERITIES.index(severity if severity in SEVERITIES else "warning")
 
 
 def _as_of(before: AlertData, after: AlertData) -> AlertData:
