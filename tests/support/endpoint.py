@@ -16,6 +16,8 @@ class Posted(NamedTuple):
     path: str
     headers: dict[str, str]
     body: bytes
+    raw: str = ""
+    """The path as it came."""
 
     @property
     def json(self) -> Any:
@@ -67,7 +69,7 @@ class Endpoint:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.posted.append(Posted(request.path_qs, headers, await request.read()))
+        self.posted.append(Posted(request.path_qs, headers, await request.read(), request.raw_path))
         self.on_post()
         answer = self.answer()
         if self.silent or answer == "silence":

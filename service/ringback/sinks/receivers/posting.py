@@ -12,6 +12,7 @@ from typing import NamedTuple, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from ringback import __version__
 from ringback.errors import DeliveryError, DeliveryFault
@@ -58,8 +59,9 @@ class Target:
         except ValueError as error:
             raise DeliveryError(DeliveryFault.FORBIDDEN_TARGET, f"url {error}") from None
         try:
+            url = self._url.rstrip("/") + path if path else self._url
             async with self._open().post(
-                self._url.rstrip("/") + path if path else self._url,
+                URL(url, encoded=True),  # as it was given: part of it may be a signature
                 data=body,
                 headers={"Content-Type": "application/json", **headers},
                 allow_redirects=False,
@@ -99,8 +101,6 @@ class Target:
         match error:
             case TimeoutError():
                 fault, problem = DeliveryFault.TIMED_OUT, f"no answer in {self._timeout:g} s"
-            case aiohttp.ClientConnectorError() if isinstance(error.os_error, DeliveryError):
-                raise error.os_error
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
                 fault, problem = DeliveryFault.TLS, f"TLS with {self.host} failed{_reason(error)}"
             case ssl.SSLError():

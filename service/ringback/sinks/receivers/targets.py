@@ -32,7 +32,8 @@ def refuse_url(url: str, *, allow_private: bool) -> None:
         raise ValueError(f"is no address; {allowed}") from None
     if parts.scheme not in {"http", "https"} or not host:
         raise ValueError(f"is no https:// address; {allowed}")
-    if parts.username is not None or parts.fragment or not url.isprintable() or " " in url:
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if parts.username is not None or parts.fragment or not plain:
         raise ValueError(f"holds more than it should; {allowed}")
     if parts.scheme == "http" and not allow_private:
         raise ValueError(

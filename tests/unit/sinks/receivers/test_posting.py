@@ -41,12 +41,14 @@ async def failure(url: str, **more: Any) -> DeliveryError:
 async def test_what_is_posted_is_json_and_what_is_answered_comes_back() -> None:
     async with (
         Endpoint(status=202, body=b'{"status":"success"}') as there,
-        target(f"{there.url}/hook?key=1") as made,
+        target(f"{there.url}/a%2Fb/?sig=x%2By%3Dz%20&sp=%2Ftriggers") as made,
     ):
         reply = await made.post("", b'{"a":1}', {"webhook-id": "m-1"})
     assert (reply.status, reply.body) == (202, b'{"status":"success"}')
     (posted,) = there.posted
-    assert (posted.path, posted.json) == ("/hook?key=1", {"a": 1})
+    # To the letter: the address may be signed.
+    path = "/a%2Fb/?sig=x%2By%3Dz%20&sp=%2Ftriggers"
+    assert (posted.raw, posted.json) == (path, {"a": 1})
     assert posted.headers["content-type"] == "application/json"
     assert posted.headers["webhook-id"] == "m-1"
     assert posted.headers["user-agent"].startswith("ringback/")

@@ -58,6 +58,7 @@ def test_what_is_private_or_in_clear_is_allowed_only_by_name(url: str) -> None:
         "https://example.org/#canary",
         "https://example.org/a b",
         "https://example.org/\n",
+        "https://exämple.org/",
         "https://[canary/",
         "https://example.org:99999/",
         "example.org",
