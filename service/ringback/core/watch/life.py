@@ -157,9 +157,9 @@ class Life:
             at = alarming.at - self._skews.ahead(alarming.clock, now)
             if soonest is not None and at - LEAD >= soonest:
                 continue
-            if callback.alarms or not callback.open:
-                if not _may_begin(callback, rule, alarming, now):
-                    continue
+            known = callback.alarms or not callback.open
+            if known and not _may_begin(callback, rule, alarming, now):
+                continue
             step = self.proofs.next_step(conversation.id, callback.queue_id, rule, at, now).at
             if step is not None and (soonest is None or step < soonest):
                 soonest = step
