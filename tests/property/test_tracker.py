@@ -449,10 +449,14 @@ class AnythingGoes(RuleBasedStateMachine):
     @invariant()
     def the_next_deadline_is_the_earliest_of_all(self) -> None:
         wakes = [wake for _, _, wake in self.rows.values() if wake is not None]
-        repair = self.tracker.repair.next_deadline()
-        if repair is not None:
-            wakes.append(round(repair.timestamp() * 1000))
-        deadline = self.tracker.next_deadline()
+        tracker = self.tracker
+        others = (
+            tracker.repair.next_deadline(),
+            tracker.waits.next_save(),
+            tracker.feeds.wake_at,
+        )
+        wakes += [round(one.timestamp() * 1000) for one in others if one is not None]
+        deadline = tracker.next_deadline()
         if wakes:
             assert deadline is not None
             assert round(deadline.timestamp() * 1000) == min(wakes)

@@ -87,8 +87,9 @@ class Tracker:
         rules = rules or built_in(policy.due_grace, policy.not_dialled)
         self._contacts = Contacts(on=policy.numbers_kept and rules.watches(SAME_NUMBER))
         self._life = Life(rules, self.proofs, self.skews, self._settings, self._contacts)
-        self._waits = Waits()
-        self._settling = Settling(policy, self.skews, self._settings, self._life, self._waits)
+        self.waits = Waits()
+        """What is usual in each queue."""
+        self._settling = Settling(policy, self.skews, self._settings, self._life, self.waits)
         self._taking = Taking(self.skews, self._settling)
         self._resting = Resting(self._entries, self._settling, self._dropped)
         self.feeds = Feeds(self.repair.ledger, lambda: self._life.rules)
@@ -178,7 +179,7 @@ class Tracker:
             elif key.startswith(SILENCE):
                 self.silences.restore([row])
             elif key.startswith(WAITS):
-                self._waits.restore([row])
+                self.waits.restore([row])
             elif key.startswith(FEED):
                 self.feeds.restore([row], now)
             else:
@@ -359,7 +360,7 @@ class Tracker:
             self._resting.next_deadline(),
             self.repair.next_deadline(),
             self.silences.next_end(),
-            self._waits.next_save(),
+            self.waits.next_save(),
             self.feeds.wake_at,
         )
         return min((end for end in ends if end is not None), default=None)
@@ -527,7 +528,7 @@ class Tracker:
         return [Change(key, row, None, []) for key, row in self.silences.unsaved().items()]
 
     def _wait_changes(self, now: datetime) -> list[Change]:
-        return [Change(key, row, None, []) for key, row in self._waits.unsaved(now).items()]
+        return [Change(key, row, None, []) for key, row in self.waits.unsaved(now).items()]
 
     def _go_on(self, now: datetime) -> None:
         """Let time go on; should the clock have been set back, much is known in its future."""
@@ -535,7 +536,7 @@ class Tracker:
             self.repair.set_back(now)
             self.feeds.set_back(now)
             self.proofs.forget_all()
-            self._waits.set_back(now)
+            self.waits.set_back(now)
         self._now = now
 
     def _dropped(self, conversation_id: str, now: datetime) -> None:
