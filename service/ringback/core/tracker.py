@@ -78,6 +78,8 @@ class Tracker:
         """The present when it last went on, timers and sources being asked."""
         self.skews = Skews()
         self._entries: dict[str, Entry] = {}
+        self._unsettled: dict[str, set[str]] = {}
+        """Those that wait in a queue whose settings are not known, by that queue."""
         self.repair = Repair(self._entries, policy)
         """Gaps, what they have touched, and what to read for it."""
         self.proofs = Proofs(self.repair.ledger, self.repair.wants.prove)
@@ -232,7 +234,8 @@ class Tracker:
 
     def observe_settings(self, settings: QueueSettings, now: datetime) -> list[Change]:
         """Take in a queue's settings: they arm what waits for them, from the agent's connect."""
-        if self._settings.get(settings.queue_id) == settings:
+        known = self._settings.get(settings.queue_id)
+        if known == settings:
             return []
         self._settings[settings.queue_id] = settings
         changes = []
@@ -244,7 +247,15 @@ class Tracker:
                     events += self._settling.settle(conversation, callback, now, "reconcile")
             if events:
                 changes.append(self._keep(conversation, entry, entry.heard_at, now, events))
-        return changes
+        waiting = self._unsettled.pop(settings.queue_id, set())
+        if known is not None:
+            # Seldom: it was changed by somebody.
+            waiting = {
+                key
+                for key, entry in self._entries.items()
+                if entry.queue_id == settings.queue_id and stage_of(entry.state) in _IN_QUEUE
+            }
+        return changes + [self._keep_anew(key, now) for key in sorted(waiting)]
 
     def survey(self, survey: Survey, now: datetime) -> list[Change]:
         """Compare a page of a bulk read. What agrees is confirmed, what differs is wanted."""
@@ -470,12 +481,22 @@ class Tracker:
         events: list[Event],
     ) -> Change:
         """Put a conversation back at rest."""
+        if self._unsettled and entry is not None and entry.queue_id in self._unsettled:
+            self._unsettled[entry.queue_id].discard(conversation.id)
         change = self._resting.keep(conversation, entry, heard_at, now, events)
         self.adoption.kept(conversation.id)
+        if conversation.stage in _IN_QUEUE:
+            self._await_settings(conversation.id)
         if self._contacts.on:
             for other in self._contacts.note(conversation):
                 self._resting.wake(other, now)
         return change
+
+    def _await_settings(self, key: str) -> None:
+        """Let one that waits be armed anew should its queue's settings become known."""
+        queue_id = self._entries[key].queue_id
+        if queue_id is not None and queue_id not in self._settings:
+            self._unsettled.setdefault(queue_id, set()).add(key)
 
     def _note_contacts(self, packed: bytes) -> bool:
         """Note who waits in a conversation; whether its alarm may be over by what is not here."""

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from ringback.core.events import AlertData
+from ringback.core.watch.defaults import rule_of
 from ringback.core.watch.rules import Rule, RuleSet, Severity
 from support.callbacks import SOURCE, Follower, agent, alert, customer, kind, queue, told
 
@@ -187,3 +188,16 @@ def test_an_alert_that_comes_again_soon_is_damped() -> None:
     assert follower.wait(1629.9) == []
     resolved = alert(follower.wait(1630))
     assert (resolved.alert_id, resolved.reason) == ("c-1/due_not_released/2", "waiting")
+
+
+def test_what_has_ended_is_read_once_before_it_is_told() -> None:
+    follower = Follower(rules=RuleSet([rule_of("lost")]))
+    follower.tracker.proofs.reads(SOURCE, can=True)
+    follower.hears(0)
+    gone = (customer(connected_at=0, ended_at=100), queue(connected_at=0, ended_at=100))
+    follower.follow(100, *gone)
+    assert follower.wanted(101) == ["c-1"]
+    assert follower.wait(105) == []
+    follower.follow(106, *gone, read_at=105)
+    assert proof(alert(follower.wait(106)))["confirmed"] is True
+    assert follower.wanted(200) == []
