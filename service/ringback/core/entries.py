@@ -25,4 +25,4 @@ class Entry(msgspec.Struct, gc=False):
     queue_id: str | None = None
     """Where its latest callback is; None when not known, as after a restart."""
     ruling: int = 0
-    """Under which rules it is, by the number of times that others were put in force."""
+    """Under which rules it is, by their number; 0 while it was not kept since the restart."""

@@ -456,7 +456,8 @@ class Tracker:
                 wants.contradicted(key)
             return None
         if not self._confirm(conversation, entry, as_of, "survey", now):
-            return None
+            # What an alert waits for, as for a source to hear, is not stored.
+            return None if entry.ruling else self._keep_anew(key, now)
         for one in conversation.callbacks:
             if one.open:
                 events += self._settling.settle(conversation, one, now, "reconcile", confirmed=True)
@@ -556,7 +557,8 @@ class Tracker:
         if self._now is not None and now < self._now - SET_BACK:
             self.repair.set_back(now)
             self.feeds.set_back(now)
-            self.proofs.forget_all()
+            for key in self.proofs.forget_all():
+                self._resting.wake(key, now)
             self.waits.set_back(now)
         self._now = now
 

@@ -403,3 +403,36 @@ async def test_clean_up_is_not_there_unless_enabled_nor_for_sources_that_cannot(
         assert "takes one of kind genesys" in answer.json()["detail"]
         assert "/api/v1/cleanup" in (await shown.web.get("/openapi.json")).text
     assert shown.audit.noted == []
+
+
+async def test_an_alert_about_a_source_is_shown_and_acknowledged() -> None:
+    shown = Shown()
+    shown.pipeline.connected()
+    shown.pipeline.disconnected("cut")
+    shown.clock.seconds = 120
+    shown.pipeline.fire()
+    name = "source:main/source_blind/1"
+    async with shown.following():
+        await shown.commit()
+        (alert,) = (await shown.get("/alerts"))["alerts"]
+        assert (alert["alertId"], alert["source"], alert["severity"]) == (name, "main", "critical")
+        assert not {"callbackId", "conversationId", "state", "stateSince", "proof"} & alert.keys()
+        assert (await shown.get("/summary"))["alerts"] == {"firing": 1, "acknowledged": 0}
+        answer = await posted(shown, "/alerts/acknowledge", {"alertId": name})
+        assert answer.status_code == 200
+        assert (await shown.get("/alerts"))["alerts"][0]["acknowledged"]["by"] == "local"
+        shown.pipeline.connected()
+        await shown.commit()
+        assert (await shown.get("/alerts"))["alerts"] == []
+
+
+async def test_an_alert_about_a_source_is_known_to_a_board_that_is_loaded_later() -> None:
+    shown = Shown()
+    shown.pipeline.connected()
+    shown.pipeline.disconnected("cut")
+    shown.clock.seconds = 120
+    shown.pipeline.fire()
+    await shown.pipeline.commit()
+    async with shown.following():
+        (alert,) = (await shown.get("/alerts"))["alerts"]
+        assert alert["source"] == "main"

@@ -12,6 +12,7 @@ from ringback.core.events import Event
 from ringback.core.policy import Policy
 from ringback.core.snapshots import QueueSettings
 from ringback.core.tracker import Tracker
+from ringback.core.watch.feed_kinds import Pulse
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import AlertUnknown, StoreError
 from ringback.ports import Reading, Record
@@ -462,6 +463,39 @@ async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
     assert kinds.count("alert.acknowledged") == 1
     assert any(b"its rule is gone" in body for body in journal)
     assert [record.kind for record in records].count("operator") == 3
+
+
+async def test_what_a_source_is_like_is_recorded_and_replays_to_the_same_bytes() -> None:
+    store = HeldStore()
+    records: list[Record] = []
+
+    def record(at: datetime, data: bytes | str, kind: Any, _: Reading | None = None, /) -> None:
+        body = data.encode() if isinstance(data, str) else data
+        records.append(Record(at, kind, body, "day.jsonl", len(records) + 1))
+
+    pipeline = make_pipeline(store, LoopClock(), record=record)
+    pipeline.connected()
+    for skew in (0, 0, 40, 2):
+        pipeline.beats(Pulse(skew=timedelta(seconds=skew), behind_since=at(-2)))
+        pipeline.frame(frame())
+        await asyncio.sleep(4)
+        pipeline.fire()
+    for _ in range(12):
+        pipeline.frame(b"nonsense")
+    pipeline.acknowledge("source:main/lagging/1", "ada")
+    await pipeline.commit()
+    told: list[Event] = []
+    replay = Replay(Tracker(Policy()), decoder(), told.append, lambda _: None)
+    replay.run(records, None)
+    encode = Encoder("acme").encode
+    assert [encode(event) for event in told] == [one.body for one in await store.read(0, 100)]
+    assert [event.id for event in told if event.type.startswith("ringback.alert")] == [
+        "source:main/lagging/1/firing",
+        "source:main/clock_skew/1/firing",
+        "source:main/clock_skew/1/resolved",
+        "source:main/undecodable_frames/1/firing",
+        "source:main/lagging/1/acknowledged",
+    ]
 
 
 async def test_one_can_wait_until_what_was_decided_is_committed() -> None:

@@ -35,8 +35,8 @@ class Adoption:
         self._life = life
         self._keep = keep
         self._settled: bytes | None = None
-        self._ruling = 0
-        """How often rules were put in force."""
+        self._ruling = 1
+        """The number of those in force, counted since the start."""
         self._since: datetime | None = None
         """When they were, while not everything has come under them."""
 

@@ -126,6 +126,7 @@ class Feeds:
             feed.heard_at = _until(feed.heard_at, now)
             feed.pulse_at = _until(feed.pulse_at, now)
             feed.undecodable = {at: count for at, count in feed.undecodable.items() if at <= now}
+        self._unsaved.update(self.feeds)
         self.wake_at = now if self.feeds else None
 
     # What comes of it
