@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -22,6 +23,56 @@ from support.gateway import NAME, NUMBER, contact_centre, frame, free_port, gate
 from support.journal import read_journal
 
 KEY = "a key of more than sixteen characters"
+
+
+# What it watches
+
+
+async def test_rules_are_read_anew_while_it_runs_and_over_a_restart(tmp_path: Path) -> None:
+    """By a signal; without the rule its alert ends, and with it again it is another episode."""
+    rules = tmp_path / "rules.toml"
+    mine = "[[rule]]\nname = 'mine'\nkind = 'due_not_released'\nafter = '1s'\n"
+    rules.write_text(mine)
+    long_ago: dict[str, Any] = {
+        "connectedTime": None,
+        "callbackScheduledTime": "2026-11-22T08:00:00.000Z",
+    }
+
+    def told_of_mine(child: Child, kind: str) -> list[dict[str, Any]]:
+        return [
+            event
+            for event in child.events
+            if event["type"].endswith(f"alert.{kind}.v1") and event["data"]["rule"] == "mine"
+        ]
+
+    async with gateway() as peer:
+        watched = to(peer.url, watch__rules=rules)
+        async with running(tmp_path, **watched) as child:
+            await peer.send(frame(state="scheduled", **long_ago))
+            await child.until(lambda: told_of_mine(child, "firing"))
+            rules.write_text("[[rule]]\nname = 'mine'")
+            child.process.send_signal(signal.SIGHUP)
+            refused = await child.says("rules_refused")
+            assert "rule 'mine': kind: it is missing" in refused["problem"]
+            ready = (await child.get("/readyz")).json()
+            assert [check["name"] for check in ready["checks"]] == ["rules"]
+            assert not told_of_mine(child, "resolved")
+            rules.write_text("")
+            child.process.send_signal(signal.SIGHUP)
+            await child.until(lambda: told_of_mine(child, "resolved"))
+            (ended,) = told_of_mine(child, "resolved")
+            assert ended["data"]["reason"] == "its rule is gone"
+            shown = (await child.get("/api/v1/rules")).json()["rules"]
+            assert "mine" not in {rule["name"] for rule in shown}
+            child.process.terminate()
+            assert await child.ends() == 0
+        rules.write_text(mine)
+        async with running(tmp_path, **watched) as child:
+            await child.until(lambda: told_of_mine(child, "firing"))
+            (again,) = told_of_mine(child, "firing")
+            assert again["data"]["alertId"] == "c-1/mine/2"
+            child.process.terminate()
+            assert await child.ends() == 0
 
 
 # What it hears
