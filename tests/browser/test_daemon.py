@@ -184,8 +184,8 @@ async def test_killed_and_back_it_leaves_everything_in_its_place(
         await expect(page.locator(f"[id='row-{new}']")).to_be_visible()
         # The browser itself says that nobody answered; the page has nothing to say.
         # The browser itself says that nobody was there, and that the daemon was loading.
-        known = ("net::ERR", "503 (Service Unavailable)")
-        assert [each for each in look.complaints if not any(one in each for one in known)] == []
+        away = ("net::ERR", "503 (Service Unavailable)")
+        assert [each for each in look.complaints if not any(one in each for one in away)] == []
 
 
 async def test_a_blind_source_is_said_and_what_is_in_doubt_is_marked(
