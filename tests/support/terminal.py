@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from ringback.core.events import rfc3339
-from ringback.terminal.answers import Life
 from ringback.terminal.drawing import Around
+from ringback.terminal.lives import Life
 from ringback.terminal.scale import Signs
 from ringback.terminal.timeline import timeline
 
@@ -145,7 +145,9 @@ def rich_life(**facts: Any) -> dict[str, Any]:
             {
                 "alertId": f"{CONVERSATION}/auto_dial_missed/1",
                 "rule": "auto_dial_missed",
+                "severity": "critical",
                 "summary": "an automatic call was due and never came",
+                "proof": {"confirmed": True, "by": "read", "time": at("14:06:05")},
                 "since": at("14:06:07"),
                 "acknowledged": {"by": "anna", "time": at("14:06:20")},
             },

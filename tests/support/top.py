@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -80,6 +80,7 @@ class Scripted(Client):
         self.snapshots = 0
         self.followed_from = list[int]()
         self.acknowledged = list[str]()
+        self.silenced = list[tuple[Mapping[str, str], datetime, str]]()
         self.lives = dict[str, dict[str, Any]]()
         self._feed = asyncio.Queue[list[Message] | DaemonError]()
 
@@ -164,6 +165,15 @@ class Scripted(Client):
     async def acknowledge(self, alert_id: str) -> None:
         self._may_fail()
         self.acknowledged.append(alert_id)
+
+    async def silence(self, matchers: Mapping[str, str], until: datetime, comment: str) -> None:
+        self._may_fail()
+        self.silenced.append((matchers, until, comment))
+        rule = matchers["rule"]
+        self.firing = [
+            msgspec.structs.replace(alert, silenced_until=until) if alert.rule == rule else alert
+            for alert in self.firing
+        ]
 
     async def follow(self, position: int) -> AsyncGenerator[list[Message], None]:
         self._may_fail()

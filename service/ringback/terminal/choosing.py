@@ -104,5 +104,5 @@ def _text(row: Row, known: Known, queues: Mapping[str, str]) -> str:
     ]
     for alert in known.alerts_of(row.callback_id):
         seen = "seen" if alert.acknowledged else "unseen"
-        parts.append(f"alert {rule_label(alert.rule)} {alert.rule} {seen}")
+        parts.append(f"alert {alert.severity} {rule_label(alert.rule)} {alert.rule} {seen}")
     return "\n".join(parts).casefold()

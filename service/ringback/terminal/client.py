@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -11,7 +12,8 @@ import msgspec
 
 from ringback import __version__
 from ringback.errors import DaemonError, DaemonFault
-from ringback.terminal.answers import Alerts, Callbacks, Life, Problem, Row, Session, Sources
+from ringback.terminal.answers import Alerts, Callbacks, Problem, Row, Session, Sources
+from ringback.terminal.lives import Life
 from ringback.terminal.stream import Message, messages
 
 __all__ = ["API", "Client"]
@@ -99,6 +101,16 @@ class Client:
     async def acknowledge(self, alert_id: str) -> None:
         """Note that one has seen an alert."""
         await self.post("/alerts/acknowledge", msgspec.json.encode({"alertId": alert_id}))
+
+    async def silence(self, matchers: Mapping[str, str], until: datetime, comment: str) -> None:
+        """Let no receiver be told of alerts whose fields say this."""
+        asked = {
+            "matchers": [{"field": field, "value": value} for field, value in matchers.items()],
+            "until": until,
+            "comment": comment,
+        }
+        async with self._asked("POST", "/silences", {}, msgspec.json.encode(asked)) as response:
+            await response.read()
 
     async def follow(self, position: int) -> AsyncGenerator[list[Message], None]:
         """Give what the feed tells behind a position, all that has come at once, until it ends."""

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, tzinfo
 import msgspec
 from rich.text import Text
 
-from ringback.terminal.answers import Life, Row, Source
+from ringback.terminal.answers import Row, Source
+from ringback.terminal.lives import Life
 from ringback.terminal.scale import Signs
 from ringback.terminal.words import at_second, duration, line, short, spoken
 

@@ -3,7 +3,8 @@
 The fold is that of the daemon's own board: what comes twice is told apart by its sequence.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -53,6 +54,14 @@ class Known:
         found = self._alerts_of.get(callback_id)
         return tuple(found.values()) if found else ()
 
+    def silence(self, until: Mapping[str, datetime | None]) -> None:
+        """Take until when nobody is told of each alert: no event says so."""
+        for alert in list(self.alerts.values()):
+            silenced = until.get(alert.alert_id)
+            if silenced != alert.silenced_until:
+                self._keep(msgspec.structs.replace(alert, silenced_until=silenced))
+                self.version += 1
+
     def apply(self, event: ToldEvent) -> None:
         """Take one event."""
         kind = event.type.rsplit(".", 2)[-2] if event.type.count(".") > 1 else ""
@@ -95,10 +104,10 @@ class Known:
         if kind == "resolved":
             if before is not None:
                 del self.alerts[before.alert_id]
-                others = self._alerts_of[before.callback_id]
-                del others[before.alert_id]
+                others = self._alerts_of.get(before.callback_id, {})
+                others.pop(before.alert_id, None)
                 if not others:
-                    del self._alerts_of[before.callback_id]
+                    self._alerts_of.pop(before.callback_id, None)
         elif kind == "acknowledged":
             if before is not None:
                 seen = ByWhom(by=data.by, time=event.time)
@@ -108,10 +117,13 @@ class Known:
                 Alert(
                     alert_id=data.alert_id,
                     rule=data.rule,
+                    severity=data.severity,
                     summary=data.summary,
+                    proof=data.proof,
+                    source=data.source,
+                    state=data.state,
                     callback_id=data.callback_id,
                     conversation_id=data.conversation_id,
-                    source=data.source,
                     since=data.since or event.time,
                     queue_id=data.queue_id,
                     user_id=data.user_id,
@@ -121,4 +133,6 @@ class Known:
 
     def _keep(self, alert: Alert) -> None:
         self.alerts[alert.alert_id] = alert
+        if not alert.callback_id:
+            return  # it is about a source
         self._alerts_of.setdefault(alert.callback_id, {})[alert.alert_id] = alert

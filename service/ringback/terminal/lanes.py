@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 from rich.text import Text
 
-from ringback.terminal.answers import Spell
 from ringback.terminal.drawing import Drawing
+from ringback.terminal.lives import Spell
 from ringback.terminal.scale import Scale, span_of
 from ringback.terminal.words import BASES, duration, line, short, state_label, state_style, worded
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from ringback.terminal.answers import Life
+from ringback.terminal.lives import Life
 
 __all__ = ["Scale", "Signs", "span_of"]
 

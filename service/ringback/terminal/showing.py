@@ -7,9 +7,10 @@ from datetime import tzinfo
 from rich.console import Console
 
 from ringback.errors import DaemonError, DaemonFault
-from ringback.terminal.answers import Life, Row
+from ringback.terminal.answers import Row
 from ringback.terminal.client import Client
 from ringback.terminal.drawing import Around
+from ringback.terminal.lives import Life
 from ringback.terminal.scale import Signs
 from ringback.terminal.timeline import timeline
 

@@ -6,15 +6,18 @@ from datetime import datetime
 
 from rich.text import Text
 
-from ringback.terminal.answers import Deadline, Leg, Life, LifeAlert, Row
+from ringback.terminal.answers import Row
 from ringback.terminal.drawing import LEAST_WIDTH, Around, Drawing
 from ringback.terminal.lanes import FOR_WIDTH, lanes
+from ringback.terminal.lives import Deadline, Leg, Life, LifeAlert
+from ringback.terminal.proofs import proof_words
 from ringback.terminal.words import (
     BASES,
     duration,
     line,
     plural,
     rule_label,
+    severity,
     short,
     spoken,
     state_label,
@@ -160,8 +163,12 @@ def _alerts(on: Drawing) -> Iterator[Text]:
     yield on.heading("Alerts")
     for each in on.life.alerts:
         yield _alert(on, each)
-        if each.until is None and each.summary:
-            yield line((f"    {each.summary}", "dim"))
+        _, word, style = severity(each.severity)
+        if each.until is None:
+            yield line("    ", (word, style), (f": {each.summary}" if each.summary else "", "dim"))
+        rests = proof_words(each.proof, on.now, on.around.zone)
+        if rests:
+            yield line((f"    {rests}", "dim"))
     yield line()
 
 
@@ -173,7 +180,8 @@ def _alert(on: Drawing, alert: LifeAlert) -> Text:
         mark, style = f"  {on.signs.dot} ", "dim"
         said += f", over after {long}{why}"
     else:
-        mark, style = "  ! ", "bold red"
+        sign, _, style = severity(alert.severity)
+        mark = f"  {sign} "
         said += f", firing for {on.since(alert.since)}"
         seen = alert.acknowledged
         said += f", seen by {seen.by} at {on.at(seen.time)}" if seen else ", nobody has seen it"
@@ -241,7 +249,10 @@ def _kind(type_: str) -> str:
 
 def _deadline(deadline: Deadline, which: int) -> str:
     known = KINDS.get(deadline.kind)
-    return known[which] if known else f"alert: {rule_label(deadline.kind)}"
+    if known:
+        return known[which]
+    word = severity(deadline.severity)[1].lower() if deadline.severity else "alert"
+    return f"{word}: {rule_label(deadline.kind)}"
 
 
 def _by(clock: str) -> str:

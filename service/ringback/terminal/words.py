@@ -3,6 +3,7 @@
 The words are the dashboard's own: who looks at both reads the same.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
@@ -11,14 +12,18 @@ from rich.text import Text
 __all__ = [
     "BASES",
     "RULES",
+    "SEVERITIES",
     "STATES",
     "Part",
     "at_second",
     "clean",
     "duration",
+    "instants_at",
     "line",
     "plural",
     "rule_label",
+    "severity",
+    "severity_rank",
     "short",
     "spoken",
     "state_label",
@@ -58,7 +63,20 @@ RULES = {
     "due_not_released": "Due, not released",
     "connected_not_dialled": "Accepted, not dialled",
     "auto_dial_missed": "Auto-dial missed",
+    "dialing_too_long": "Dialling too long",
+    "held_too_long": "On hold too long",
+    "held_in_total": "On hold too long in total",
+    "after_call_work_too_long": "After-call work too long",
+    "too_old": "In one state for hours",
 }
+"""Only what its name does not say well enough."""
+
+SEVERITIES: Mapping[str, tuple[str, str, str]] = {
+    "critical": ("X", "Critical", "bold red"),
+    "warning": ("!", "Warning", "bold yellow"),
+    "info": ("i", "Info", "bold blue"),
+}
+"""Sign, word and colour of each, the worst first. No sign stands for two."""
 BASES = {
     "notification": "frame",
     "reconcile": "REST read",
@@ -71,6 +89,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 LONG_HOURS = 48
 SHORT_SPOKEN = 90
 ID_WIDTH = 8
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 Part = str | tuple[str, str]
 
@@ -102,6 +122,16 @@ def state_style(state: str) -> str:
 def rule_label(rule: str) -> str:
     """Say a rule in people's words."""
     return RULES.get(rule) or worded(rule)
+
+
+def severity(name: str) -> tuple[str, str, str]:
+    """Give sign, word and colour of a severity; what nobody has told is a warning."""
+    return SEVERITIES.get(name) or SEVERITIES["warning"]
+
+
+def severity_rank(name: str) -> int:
+    """Give 0 for the worst."""
+    return list(SEVERITIES).index(name if name in SEVERITIES else "warning")
 
 
 def worded(name: str) -> str:
@@ -149,3 +179,10 @@ def at_second(instant: datetime, now: datetime, zone: tzinfo | None) -> str:
     if when.date() == present.date():
         return f"{when:%H:%M:%S}"
     return f"{when:%b %d %H:%M}" if when.year == present.year else f"{when:%Y-%m-%d}"
+
+
+def instants_at(text: str, now: datetime, zone: tzinfo | None) -> str:
+    """Write the instants in a text as times of day."""
+    return INSTANT.sub(
+        lambda found: at_second(datetime.fromisoformat(found.group()), now, zone), text
+    )

@@ -7,7 +7,16 @@ import msgspec
 
 from ringback.terminal.answers import Alert, Row
 from ringback.terminal.choosing import held, waited
-from ringback.terminal.words import Part, at_second, duration, short, state_label, state_style
+from ringback.terminal.words import (
+    Part,
+    at_second,
+    duration,
+    severity,
+    severity_rank,
+    short,
+    state_label,
+    state_style,
+)
 
 __all__ = ["COLUMNS", "Column", "Facts", "fitting"]
 
@@ -46,15 +55,20 @@ def _state(facts: Facts) -> Part:
 
 def _marks(facts: Facts) -> str:
     """Give two signs: of alerts, and of doubt."""
-    unseen = any(alert.acknowledged is None for alert in facts.alerts)
-    alarm = "!" if unseen else "✓" if facts.alerts else " "
+    worst = _worst(facts)
+    alarm = severity(worst.severity)[0] if worst else "✓" if facts.alerts else " "
     return f"{alarm}{'?' if facts.row.unverified else ' '}"
 
 
 def _style(facts: Facts) -> str:
-    if any(alert.acknowledged is None for alert in facts.alerts):
-        return "bold red"
-    return state_style(facts.row.state)
+    worst = _worst(facts)
+    return severity(worst.severity)[2] if worst else state_style(facts.row.state)
+
+
+def _worst(facts: Facts) -> Alert | None:
+    """Give the worst alert that nobody has seen."""
+    unseen = (alert for alert in facts.alerts if alert.acknowledged is None)
+    return min(unseen, key=lambda alert: severity_rank(alert.severity), default=None)
 
 
 def _since(facts: Facts) -> Part:

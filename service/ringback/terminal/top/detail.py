@@ -10,9 +10,10 @@ from textual.message import Message
 from textual.widgets import Footer, Static
 
 from ringback.errors import DaemonError
-from ringback.terminal.answers import Alert, Life, Row
+from ringback.terminal.answers import Alert, Row
 from ringback.terminal.drawing import Around
 from ringback.terminal.link import Link, Phase
+from ringback.terminal.lives import Life
 from ringback.terminal.timeline import timeline
 from ringback.terminal.top.head import Head
 from ringback.terminal.top.page import Acknowledge, Page

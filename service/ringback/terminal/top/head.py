@@ -13,6 +13,8 @@ from ringback.terminal.words import (
     clean,
     line,
     plural,
+    severity,
+    severity_rank,
     spoken,
     state_label,
     state_style,
@@ -72,9 +74,13 @@ def concerns(link: Link) -> Text:
     known = link.known
     parts: list[str | tuple[str, str]] = []
     if firing := len(known.alerts):
-        unseen = sum(alert.acknowledged is None for alert in known.alerts.values())
-        said = f"{unseen} not seen yet" if unseen else "all seen"
-        parts += [(f"! {plural(firing, 'alert')}", "bold red" if unseen else ""), f", {said}   "]
+        unseen = [alert for alert in known.alerts.values() if alert.acknowledged is None]
+        worst = min(unseen, key=lambda alert: severity_rank(alert.severity), default=None)
+        sign, _, style = severity(worst.severity) if worst else ("✓", "", "")
+        critical = sum(alert.severity == "critical" for alert in unseen)
+        said = f"{len(unseen)} not seen yet" if worst else "all seen"
+        said += f", {critical} critical" if critical else ""
+        parts += [(f"{sign} {plural(firing, 'alert')}", style), f", {said}   "]
     else:
         parts += [("no alerts   ", "dim")]
     if doubtful := sum(row.unverified for row in known.rows.values()):

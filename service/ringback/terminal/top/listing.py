@@ -60,6 +60,9 @@ class Listing(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
 
+    class Moved(Message):
+        """The cursor is somewhere else."""
+
     class HeadClicked(Message):
         """Somebody clicked into the head."""
 
@@ -145,6 +148,7 @@ class Listing(ScrollView, can_focus=True):
         self._held = True
         self._go(number, follow=True)
         self.refresh()
+        self.post_message(self.Moved())
 
     def _go(self, number: int, *, follow: bool) -> None:
         self._at = max(0, min(number, len(self._keys) - 1))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ringback.errors import DaemonError, DaemonFault
-from ringback.terminal.answers import Row, Source
+from ringback.terminal.answers import Alert, Proof, Row, Source
 from support.terminal import AGENTS, CONVERSATION, NOW, rich_life
 from support.top import Scripted, alert_of, gone, numbered, screen, topping, until
 
@@ -136,13 +136,13 @@ async def test_alerts_are_listed_and_acknowledged() -> None:
     async with topping(client) as (top, pilot):
         assert "! 1 alert, 1 not seen yet" in screen(top)
         await pilot.press("a")
-        assert "! Accepted, not dialled" in screen(top)
+        assert re.search("! Warning +Accepted, not dialled", screen(top))
         assert "by nobody" in screen(top)
         assert alert.summary in screen(top)
         await pilot.press("x")
         await until(pilot, lambda: client.acknowledged == [alert.alert_id])
         client.tell(client.told(rows[5], "alert.acknowledged", alert_id=alert.alert_id, by="anna"))
-        await until(pilot, lambda: "✓ Accepted, not dialled" in screen(top))
+        await until(pilot, lambda: "✓ Warning" in screen(top))
         assert "by anna at 14:06:30" in screen(top)
         await pilot.press("x")
         await until(pilot, lambda: "no alert here that nobody has seen" in screen(top))
@@ -154,6 +154,75 @@ async def test_alerts_are_listed_and_acknowledged() -> None:
         await pilot.press("escape", "escape")
         assert "✓  Auto-dialling" in screen(top)
         assert client.acknowledged == [alert.alert_id]
+
+
+async def test_the_worst_alert_comes_first_and_says_what_it_rests_on() -> None:
+    rows = some()
+    read = Proof(confirmed=True, time=NOW - 5 * SECOND)
+    cannot = Proof(confirmed=False, why="the source is blind since 2026-11-25T14:02:20.000Z")
+    alerts = [
+        alert_of(rows[0], "talking_too_long", severity="info"),
+        alert_of(rows[1], "never_offered", proof=cannot, since=NOW - 500 * SECOND),
+        alert_of(rows[5], "auto_dial_missed", severity="critical", proof=read),
+    ]
+    of_source = Alert(
+        alert_id="source:main/source_blind/1",
+        rule="source_blind",
+        source="main",
+        since=NOW - 40 * SECOND,
+        summary="the source hears nothing",
+    )
+    client = Scripted(rows, [*alerts, of_source])
+    async with topping(client) as (top, pilot):
+        text = screen(top)
+        assert "X 4 alerts, 4 not seen yet, 1 critical" in text
+        assert "X  Auto-dialling" in text
+        assert "i  Talking" in text
+        await pilot.press("a")
+        listed = re.findall(r"^[X!i] \w+ +(\w+[-, ]\w+)", screen(top), re.MULTILINE)
+        assert listed == ["Auto-dial", "Never offered", "Source blind", "Talking too"]
+        assert "Auto-dialling · confirmed by a read at 14:06:25" in screen(top)
+        await pilot.press("j")
+        doubt = "Waiting · unconfirmed: the source is blind since 14:02:20"
+        await until(pilot, lambda: doubt in screen(top))
+        await pilot.press("j")
+        assert re.search("Source blind +0:40 - +main +by nobody", screen(top))
+        await pilot.press("enter")  # there is no callback to be opened
+        assert "the source hears nothing" in screen(top)
+        client.tell(client.told(rows[0], "alert.resolved", alert_id=of_source.alert_id))
+        await until(pilot, lambda: "Source blind" not in screen(top))
+
+
+async def test_an_alert_is_silenced() -> None:
+    rows = some()
+    client = Scripted(rows, [alert_of(rows[5])])
+    async with topping(client) as (top, pilot):
+        await pilot.press("a", "s")
+        await until(pilot, lambda: "Accepted, not dialled, in Support" in screen(top))
+        assert "1 hour, until 15:06:30" in screen(top)
+        assert "until tomorrow, Nov 26 08:00" in screen(top)
+        await pilot.press("down", "space", "tab", "down", "space", "tab", *"known", "enter")
+        await until(pilot, lambda: client.silenced)
+        ((matchers, until_, comment),) = client.silenced
+        assert matchers == {"rule": "connected_not_dialled", "queue": rows[5].queue_id}
+        assert until_ == NOW + timedelta(hours=4)
+        assert comment == "known"
+        await until(pilot, lambda: "silenced until 18:06:30" in screen(top))
+        assert "silenced, by nobody" in screen(top)
+        await pilot.press("s", "escape")
+        await until(pilot, lambda: "In Support" not in screen(top))
+        assert len(client.silenced) == 1
+
+
+async def test_who_may_not_silence_is_told_so() -> None:
+    row = numbered(1)
+    client = Scripted([row], [alert_of(row)])
+    async with topping(client) as (top, pilot):
+        await pilot.press("a", "s")
+        await until(pilot, lambda: "everywhere" in screen(top))
+        client.failing = DaemonError(DaemonFault.FORBIDDEN, "Only operators may", "ask one")
+        await pilot.press("tab", "tab", "enter")
+        await until(pilot, lambda: "Only operators may; ask one" in screen(top))
 
 
 async def test_who_may_not_acknowledge_is_told_so() -> None:
