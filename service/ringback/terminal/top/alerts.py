@@ -34,7 +34,7 @@ from ringback.terminal.words import (
 __all__ = ["Alerts"]
 
 HEADS = ("  Severity", "Alert", "Firing", "Queue", "About", "Seen")
-WIDTHS = (10, 23, 8, 11, 9, 0)
+WIDTHS = (10, 25, 8, 11, 9, 0)
 RIGHT = (False, False, True, False, False, False)
 SILENCES_SECONDS = 15.0
 """No event tells of silences: they are asked for that often."""

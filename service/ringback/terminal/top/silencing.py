@@ -21,6 +21,17 @@ MORNING = 8
 MOST_COMMENT = 500
 
 
+class _Option(RadioButton):
+    """One of several; its sign says whether it is chosen, for its colour might not be seen."""
+
+    BUTTON_INNER = " "
+
+    def watch_value(self) -> None:
+        """Change the sign."""
+        self.BUTTON_INNER = "x" if self.value else " "
+        super().watch_value()
+
+
 class Silence(NamedTuple):
     """What nobody is to be told of: alerts whose fields say this."""
 
@@ -38,7 +49,7 @@ class Silencing(ModalScreen[Silence | None]):
     Silencing Vertical { width: 66; height: auto; max-height: 100%; border: round $foreground;
         padding: 0 1; }
     Silencing Static { height: auto; }
-    Silencing RadioSet { width: 100%; border: none; padding: 0; background: transparent; }
+    Silencing RadioSet, Silencing RadioSet:focus { width: 100%; border: none; padding: 0; }
     Silencing Input { border: none; height: 1; padding: 0; }
     """
 
@@ -62,7 +73,7 @@ class Silencing(ModalScreen[Silence | None]):
             yield Static(line(("Why", "bold")))
             yield Input(placeholder="for those who ask", id="why", max_length=MOST_COMMENT)
             yield Static(
-                line(("Tab: next   Space: choose   Enter under Why: silence   Esc: back", "dim"))
+                line(("Tab: next  Space: choose  Enter under Why: silence  Esc: back", "dim"))
             )
 
     def on_mount(self) -> None:
@@ -78,7 +89,7 @@ class Silencing(ModalScreen[Silence | None]):
 
 def _choice(name: str, options: Sequence[str]) -> RadioSet:
     """Offer one of several: the first, if not said otherwise."""
-    buttons = (RadioButton(line(words), value=number == 0) for number, words in enumerate(options))
+    buttons = (_Option(line(words), value=number == 0) for number, words in enumerate(options))
     return RadioSet(*buttons, id=name)
 
 
