@@ -146,6 +146,29 @@ async def test_an_operator_acknowledges(tmp_path: Path, look: Look) -> None:
         assert look.complaints == []
 
 
+async def test_an_operator_silences_and_ends_it(tmp_path: Path, look: Look) -> None:
+    async with running(tmp_path, **STUCK_AT_ONCE) as child:
+        await child.tells("alert.firing")
+        page = await opened(look, child)
+        await page.locator(".alert-deeds .icon-button").first.click()
+        dialog = page.get_by_role("dialog", name="Silence")
+        await dialog.get_by_label("everywhere").check()
+        await dialog.get_by_label("Why").fill("known")
+        await dialog.get_by_role("button", name="Silence").click()
+        await expect(dialog).to_have_count(0)
+        (silence,) = (await asked(child, "silences"))["silences"]
+        assert (silence["by"], silence["comment"]) == ("local", "known")
+        await page.keyboard.press("a")
+        rules = (await asked(child, "rules"))["rules"]
+        await expect(page.locator(".rules tbody tr")).to_have_count(len(rules))
+        shown = page.get_by_role("region", name="Silences")
+        await expect(shown).to_contain_text("“known”")
+        await shown.get_by_role("button", name="End it").click()
+        await expect(shown).to_contain_text("Nothing is silenced")
+        assert (await asked(child, "silences"))["silences"] == []
+        assert look.complaints == []
+
+
 async def test_killed_and_back_it_leaves_everything_in_its_place(
     tmp_path: Path, look: Look
 ) -> None:
