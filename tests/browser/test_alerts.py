@@ -74,6 +74,7 @@ async def test_an_alert_says_what_it_rests_on(look: Look) -> None:
         )
         cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
         assert await rests.locator(".proof").evaluate_all(cut) == 0
+        assert await page.locator(f"{ENTRIES} .alert-name").evaluate_all(cut) == 0
         assert look.complaints == []
 
 
