@@ -1,6 +1,7 @@
 """All that a daemon serves, in the process itself, with tokens for one of each role."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,7 +11,10 @@ from typing import Any
 import httpx
 from litestar import Request, get
 
+from ringback.app.delivering import Delivery
 from ringback.app.doors import Doors
+from ringback.app.routes import all_handlers
+from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
 from ringback.core.policy import Policy
 from ringback.runtime.pipeline import Pipeline
@@ -18,7 +22,6 @@ from ringback.settings import CleanupSettings, PrivacySettings, Settings, WebSet
 from ringback.stores.memory import MemoryStore
 from ringback.web.app import create_app
 from ringback.web.connection import Connection
-from ringback.web.dashboard.pages import pages
 from ringback.web.visitors import roles
 from ringback.wire.decode import Decoder
 from ringback.wire.privacy import Privacy
@@ -51,7 +54,16 @@ class House:
         self.doors = Doors(settings, folder, self)
         self.showing = Showing(settings, self.pipeline, store, Ear(), self.doors.audit)
         self.routes: list[tuple[str, str, Any]] = []
-        handlers = [*pages(), *self.doors.handlers(), *self.showing.handlers, self._spy()]
+        delivery = Delivery(
+            settings,
+            self.pipeline,
+            store=store,
+            source=Ear(),
+            out=io.StringIO(),
+            dashboard=lambda: "http://localhost",
+        )
+        ruling = Ruling(settings, self.pipeline)
+        handlers = [*all_handlers(self.doors, self.showing, ruling, delivery), self._spy()]
         self.app: Any = create_app(
             HEALTHY,
             METRICS.expose,

@@ -25,6 +25,7 @@ from ringback.app.parts import (
 )
 from ringback.app.pulsing import Pulsing
 from ringback.app.receivers import refuse_bad_receivers
+from ringback.app.routes import all_handlers
 from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
 from ringback.app.sources import make_source
@@ -46,7 +47,6 @@ from ringback.vitals.daemon import Vitals
 from ringback.vitals.genesys import measures_of
 from ringback.vitals.store import measures_of_store
 from ringback.web.app import create_app
-from ringback.web.dashboard.pages import pages
 from ringback.web.metrics import Measure, Metrics
 from ringback.web.server import WebServer
 from ringback.wire.cloudevents import Encoder
@@ -142,13 +142,7 @@ async def run(settings: Settings, out: TextIO) -> None:
                 access=doors.access,
                 reach=doors.reach,
                 refusals=doors.refusals,
-                handlers=[
-                    *pages(),
-                    *doors.handlers(),
-                    *showing.handlers,
-                    *ruling.handlers(showing.answers, doors.audit),
-                    *delivery.handlers(showing.answers, doors.audit),
-                ],
+                handlers=all_handlers(doors, showing, ruling, delivery),
             ),
             host=settings.web.host,
             port=settings.web.port,

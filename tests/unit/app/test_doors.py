@@ -1,7 +1,9 @@
 """Who may do what, over every route that there is, and what those see who may only look."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,9 +30,16 @@ ROUTES = {
     ("GET", "/api/v1/events"): LOOKING,
     ("GET", "/api/v1/feed"): LOOKING,
     ("WEBSOCKET", "/api/v1/feed"): LOOKING,
+    ("GET", "/api/v1/receivers"): LOOKING,
+    ("DELETE", "/api/v1/receivers/{name}/dead/{number}"): ACTING,
+    ("GET", "/api/v1/rules"): LOOKING,
+    ("POST", "/api/v1/rules/reload"): ACTING,
     ("GET", "/api/v1/schemas"): LOOKING,
     ("GET", "/api/v1/schemas/{event_type}"): LOOKING,
     ("GET", "/api/v1/session"): LOOKING,
+    ("GET", "/api/v1/silences"): LOOKING,
+    ("POST", "/api/v1/silences"): ACTING,
+    ("DELETE", "/api/v1/silences/{silence_id}"): ACTING,
     ("GET", "/api/v1/sources"): LOOKING,
     ("GET", "/api/v1/summary"): LOOKING,
     ("GET", "/api/v1/trends"): LOOKING,
@@ -88,7 +97,7 @@ async def test_no_answer_to_a_viewer_holds_a_number_or_a_name(house: House) -> N
     given = bearer("viewer")
     told = {}
     for (method, path), allowed in ROUTES.items():
-        if method == "POST" or "viewer" not in allowed:
+        if method in ("POST", "DELETE") or "viewer" not in allowed:
             continue
         query = "?after=0" if path in ("/api/v1/events", "/api/v1/feed") else ""
         status, body = await house.begins(method, filled(path) + query, given)
@@ -112,3 +121,24 @@ async def test_an_operators_feed_is_the_journals_own(house: House) -> None:
         _, body = await house.begins(method, f"{path}?after=0", bearer("operator"))
         assert NUMBER.encode() in body
         assert NAME.encode() in body
+
+
+async def test_nobody_who_asks_costs_a_thread(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Litestar runs plain functions in threads, guards too: of every request."""
+    loop = asyncio.get_running_loop()
+    asked: list[object] = []
+    run = loop.run_in_executor
+
+    def noting(executor: Any, work: Any, *given: Any) -> Any:
+        asked.append(executor or work)
+        return run(executor, work, *given)
+
+    monkeypatch.setattr(loop, "run_in_executor", noting)
+    # The audit trail has a thread of its own; what looks at every row is done aside on purpose.
+    aside = {"/api/v1/audit", "/api/v1/cleanup", "/api/v1/summary"}
+    for (method, path), allowed in ROUTES.items():
+        if method in ("GET", "WEBSOCKET") and path not in aside and "operator" in allowed:
+            await house.begins(method, filled(path), bearer("operator"))
+            assert asked == [], path

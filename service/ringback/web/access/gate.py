@@ -4,7 +4,7 @@ It stands before the router and lets strangers pass to a few paths, exactly as t
 here. What a role may do is decided by the route, after the router has understood the path.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ OPEN = frozenset({"/livez", "/readyz", "/login"})
 ADMISSION = "admission"
 LONGEST_NEXT = 2000
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
 class Admitting(Protocol):
@@ -48,7 +48,10 @@ class Admitting(Protocol):
 def make_guard(refusals: Refusals) -> Guard:
     """Make what lets only those use a route whose role allows it."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    # A plain function would be run in a thread, for every request.
+    async def guard(
+        connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    ) -> None:
         allowed = handler.opt.get("roles", ACTING)
         if allowed is None:
             return
