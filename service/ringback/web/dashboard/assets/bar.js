@@ -46,7 +46,7 @@ export function Bar({ link, store, query, onHelp }) {
     <${ThemeSwitch} />
     ${
       link.session.loggedIn &&
-      html`<form method="post" action="/logout">
+      html`<form method="post" action="/logout" onSubmit=${() => link.leave()}>
         <button class="icon-button" aria-label="Log out" title=${`Log out (${link.session.name})`}>
           <${Icon} name="exit" />
         </button>

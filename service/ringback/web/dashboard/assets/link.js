@@ -49,6 +49,13 @@ export class Link {
     else this.#load();
   }
 
+  // Where a log out leads is the answer's to say: the feed is cut off with the session, and asking
+  // for a login then would race with it.
+  leave() {
+    clearTimeout(this.#timer);
+    this.#feed?.close();
+  }
+
   onChange(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
