@@ -35,7 +35,7 @@ test: check ## What continuous integration asks for: the gate
 
 .PHONY: check
 check: static $(VENV)/.ringback $(VENV)/.dev ## The gate: format, lint, types, arrows, and all tests on the installed wheel
-	$(ISOLATED) pytest $(ARGS)
+	$(ISOLATED) pytest -n auto --dist worksteal $(ARGS)
 
 .PHONY: static
 static: $(VENV)/.ringback $(VENV)/.dev
