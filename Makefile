@@ -15,6 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # -I: what is tested is what was installed, never what happens to lie in the checkout.
 ISOLATED := $(BIN)/python -I -m
+CORES := $(shell getconf _NPROCESSORS_ONLN)
 INSTALL := $(ISOLATED) pip install --quiet --disable-pip-version-check --no-input
 LOCKED := $(INSTALL) --require-hashes
 RESOLVE := uv pip compile --quiet --upgrade --universal --python-version 3.11 \
@@ -35,7 +36,7 @@ test: check ## What continuous integration asks for: the gate
 
 .PHONY: check
 check: static $(VENV)/.ringback $(VENV)/.dev ## The gate: format, lint, types, arrows, and all tests on the installed wheel
-	$(ISOLATED) pytest -n auto --dist worksteal $(ARGS)
+	$(ISOLATED) pytest --dist worksteal --tx '$(CORES)*popen//python=$(BIN)/python -I' $(ARGS)
 
 .PHONY: static
 static: $(VENV)/.ringback $(VENV)/.dev
