@@ -15,6 +15,8 @@ __all__ = [
     "Clock",
     "Deed",
     "Entry",
+    "Input",
+    "InputLog",
     "Intake",
     "Reading",
     "Receiver",
@@ -23,6 +25,8 @@ __all__ = [
     "Row",
     "Sink",
     "Source",
+    "Step",
+    "StepLog",
     "Store",
 ]
 
@@ -61,6 +65,69 @@ class Batch(msgspec.Struct, gc=False):
     """Reader name to the last position it has dealt with."""
     subjects: list[str] = []
     """What each of the events is about, for `Store.history`; empty: they cannot be found by it."""
+    keys: list[str] = []
+    """The row that each of the events came with; a log of steps keeps both in one message."""
+    reached: int = 0
+    """How far the input log is dealt with once this is committed; 0 where there is none."""
+
+
+class Input(msgspec.Struct, frozen=True, gc=False):
+    """One message of the input log."""
+
+    sequence: int
+    """Of the log as a whole, ever increasing; a partition has some of them."""
+    at: datetime
+    """When the engine took it, by the engine's clock: the one clock of all machines."""
+    body: bytes
+    """As `ringback.wire.log` writes it."""
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """One message of the log of steps: what one row has become, and what is told of it."""
+
+    sequence: int
+    """Of the log as a whole, ever increasing."""
+    partition: int
+    row: Row
+    reached: int
+    """How far the input log was dealt with, as far as this row is concerned."""
+    events: list[bytes] = []
+    """CloudEvents as JSON, in order."""
+    subjects: list[str] = []
+    """What each of them is about."""
+
+
+class InputLog(Protocol):
+    """All that the trackers consume, in the order in which it is consumed, by partition."""
+
+    async def put(self, partition: int, key: str, body: bytes, once: str) -> int:
+        """Append, unless something of the same `once` was a short while ago.
+
+        Gives its sequence, or that of the one before it. Returns when it is stored durably; tries
+        again for as long as the engine cannot be reached. Raises `StoreError` when it never will.
+        """
+
+    def follow(self, partition: int, after: int) -> AsyncIterator[Sequence[Input]]:
+        """Give what follows `after`, in order, without holes, for ever; an empty chunk: no news.
+
+        Raises `PositionGone` when retention has removed some of what follows `after`.
+        """
+
+    async def position(self) -> int:
+        """Give the sequence of the log's last message; 0 when it never had one."""
+
+
+class StepLog(Protocol):
+    """What trackers have committed, in one order for all readers."""
+
+    def load(self) -> AsyncIterator[Sequence[Step]]:
+        """Give the last step of every row of every partition, in no particular order."""
+
+    def follow(self, after: int) -> AsyncIterator[Sequence[Step]]:
+        """Give the steps that follow `after`, in order, without holes, for ever.
+
+        Raises `PositionGone`.
+        """
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

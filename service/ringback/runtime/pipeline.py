@@ -308,6 +308,7 @@ class Pipeline:
         if change.events:
             batch.events.extend(map(self._encode, change.events))
             batch.subjects.extend([event.subject for event in change.events])
+            batch.keys.extend([key] * len(change.events))
         if change.wake_at is not None and (
             self.waking_at is None or change.wake_at < self.waking_at
         ):

@@ -10,6 +10,7 @@ import msgspec
 
 from ringback.settings.cleanup import CleanupSettings
 from ringback.settings.describing import A_NAME, NAME, Secret, between, means
+from ringback.settings.jetstream import JetStreamSettings
 from ringback.settings.receivers import ReceiverSettings
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "NAME",
     "CleanupSettings",
     "GenesysSettings",
+    "JetStreamSettings",
     "LogSettings",
     "PrivacySettings",
     "ReceiverSettings",
@@ -398,6 +400,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     source: SourceSettings = SourceSettings()
     genesys: GenesysSettings = GenesysSettings()
     store: StoreSettings = StoreSettings()
+    jetstream: JetStreamSettings = JetStreamSettings()
     web: WebSettings = WebSettings()
     record: RecordSettings = RecordSettings()
     privacy: PrivacySettings = PrivacySettings()

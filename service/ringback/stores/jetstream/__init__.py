@@ -1,0 +1,1 @@
+"""NATS JetStream: the input log, the log of steps, and leases."""

@@ -1,0 +1,140 @@
+"""Debian's nats-server, one or three of them, on free ports with their own folders."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+from nats.errors import Error as NatsError
+
+from support.debian import require_debian
+
+__all__ = ["Node", "cluster", "free_ports", "one_node", "server_command"]
+
+PATIENCE = 30.0
+"""Seconds for a server or a cluster to be ready."""
+
+
+def server_command() -> str:
+    """Give the server's path, or skip the test."""
+    return require_debian("nats-server", "nats-server")
+
+
+def free_ports(count: int) -> list[int]:
+    """Give ports that nobody listened to a moment ago."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+class Node:
+    """One server: its folder and ports stay the same over kills and starts."""
+
+    def __init__(self, name: str, folder: Path, port: int, monitor: int, config: str) -> None:
+        self.name = name
+        self.folder = folder
+        self.port = port
+        self.url = f"nats://127.0.0.1:{port}"
+        self.monitor = f"http://127.0.0.1:{monitor}"
+        self.process: asyncio.subprocess.Process | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "nats.conf"
+        self.config.write_text(config)
+
+    async def start(self) -> None:
+        """Start it; `ready` waits for it."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                server_command(),
+                "-c",
+                str(self.config),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def kill(self) -> None:
+        """End it at once, as kill -9 does."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    async def ready(self) -> None:
+        """Wait until it answers for JetStream, which in a cluster needs a leader."""
+        async with asyncio.timeout(PATIENCE):
+            while not await self._answers():  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.05)
+
+    async def _answers(self) -> bool:
+        try:
+            client = await nats.connect(
+                self.url, allow_reconnect=False, error_cb=_ignore, connect_timeout=1
+            )
+        except (OSError, NatsError, TimeoutError):
+            return False
+        try:
+            await client.jetstream(timeout=1).account_info()
+        except (NatsError, TimeoutError):
+            return False
+        finally:
+            await client.close()
+        return True
+
+
+async def _ignore(_: Exception) -> None:
+    """Say nothing of servers that are not there yet."""
+
+
+def _config(name: str, folder: Path, port: int, monitor: int, more: str = "") -> str:
+    return f"""
+server_name: "{name}"
+host: "127.0.0.1"
+port: {port}
+http: "127.0.0.1:{monitor}"
+jetstream {{ store_dir: "{folder / "store"}", max_memory_store: 256MB, max_file_store: 4GB }}
+{more}
+"""
+
+
+@asynccontextmanager
+async def one_node(folder: Path, more: str = "") -> AsyncIterator[Node]:
+    """Run one server; `more` is added to its configuration."""
+    port, monitor = free_ports(2)
+    node = Node(
+        "n1", folder / "n1", port, monitor, _config("n1", folder / "n1", port, monitor, more)
+    )
+    await node.start()
+    try:
+        if not more:
+            await node.ready()
+        yield node
+    finally:
+        await node.kill()
+
+
+@asynccontextmanager
+async def cluster(folder: Path, more: str = "") -> AsyncIterator[Sequence[Node]]:
+    """Run three servers that replicate."""
+    ports = free_ports(9)
+    routes = ", ".join(f'"nats-route://127.0.0.1:{port}"' for port in ports[6:])
+    nodes = []
+    for index in range(3):
+        name = f"n{index + 1}"
+        route = f"""
+cluster {{ name: "ringback", listen: "127.0.0.1:{ports[6 + index]}", routes: [{routes}] }}
+{more}"""
+        config = _config(name, folder / name, ports[index], ports[3 + index], route)
+        nodes.append(Node(name, folder / name, ports[index], ports[3 + index], config))
+    try:
+        for node in nodes:
+            await node.start()
+        for node in nodes:
+            await node.ready()
+        yield nodes
+    finally:
+        for node in nodes:
+            await node.kill()

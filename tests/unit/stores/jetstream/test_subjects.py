@@ -1,0 +1,42 @@
+"""Any id fits into a subject and comes back."""
+
+import re
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.stores.jetstream.subjects import (
+    Subjects,
+    decode_token,
+    encode_token,
+    partition_of,
+)
+
+
+@given(st.text())
+def test_any_text_fits_into_one_token_and_comes_back(text: str) -> None:
+    token = encode_token(text)
+    assert re.fullmatch(r"[A-Za-z0-9_~=-]+", token)
+    assert decode_token(token) == text
+
+
+@given(st.text(), st.text())
+def test_two_texts_never_share_a_token(one: str, other: str) -> None:
+    assert (encode_token(one) == encode_token(other)) == (one == other)
+
+
+def test_partitions_are_even_and_never_change() -> None:
+    assert [partition_of(f"c-{number}", 8) for number in range(6)] == PINNED
+    counts = Counter(partition_of(f"c-{number}", 8) for number in range(8000))
+    assert all(900 < counts[partition] < 1100 for partition in range(8))
+
+
+PINNED = [1, 2, 2, 2, 1, 4]
+
+
+def test_an_organisations_names_are_its_own() -> None:
+    subjects = Subjects("ringback", "acme.eu")
+    assert subjects.input(3, "a.b") == "ringback.acme=2Eeu.in.3.a=2Eb"
+    assert subjects.steps == "ringback-acme_2Eeu-steps"
+    assert Subjects("a_2E", "b").leases != Subjects("a.", "b").leases
