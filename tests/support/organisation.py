@@ -17,8 +17,9 @@ import msgspec
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.ports import Entry, Reading
-from ringback.runtime.daemon import Budgets, Daemon
+from ringback.runtime.daemon import Daemon
 from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.supervision import Budgets
 from ringback.settings import Settings
 from ringback.settings.schema import GenesysSettings, Secret, SourceSettings
 from ringback.simulator.centre import ContactCentre, Emission

@@ -33,10 +33,11 @@ from ringback.core.tracker import Tracker
 from ringback.errors import SettingsError
 from ringback.ports import Source
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.daemon import Budgets, Daemon
+from ringback.runtime.daemon import Daemon
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.quarantine import Quarantine
 from ringback.runtime.signals import reload_requested, stop_requested
+from ringback.runtime.supervision import Budgets
 from ringback.runtime.tuning import tune
 from ringback.settings import Settings
 from ringback.settings.describing import listed

@@ -1,42 +1,31 @@
-"""The daemon's life: restore, follow, and stop in stages."""
+"""The daemon of a single machine: a pipeline over a store, and what listens, tells and serves."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import NamedTuple
+from collections.abc import Callable
 
 import structlog
 
-from ringback.errors import RingbackError
 from ringback.ports import Sink, Source, Store
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.readers import read_forever
-from ringback.runtime.systemd import feed_forever, notify
-from ringback.runtime.tasks import Tasks
+from ringback.runtime.supervision import STALLED, Budgets, Supervisor
 from ringback.runtime.tuning import restoring
 from ringback.runtime.wakeup import wake_forever
 
-__all__ = ["Budgets", "Daemon"]
+__all__ = ["Daemon"]
 
 PRUNE_EVERY = 60.0
 """Seconds between two looks for journal entries that are past their retention."""
 ALIVE_EVERY = 5.0
 """Seconds between two notes that the source hears. A kill makes its gap longer by that at most."""
-STALLED = 30.0
-"""Seconds that a commit may take before the watchdog is no longer fed."""
 
 log = structlog.get_logger(__name__)
 
 
-class Budgets(NamedTuple):
-    """Seconds that each stage of a stop may take."""
-
-    intake: float
-    drain: float
-    close: float
-
-
-class Daemon:
+class Daemon(Supervisor):
     """Joins a pipeline, its store, one source, its sinks and what serves beside them."""
+
+    intake = ("source", "alive", "wake-up", "prune", "rules")
 
     def __init__(
         self,
@@ -47,60 +36,16 @@ class Daemon:
         sinks: dict[str, Sink],
         budgets: Budgets,
     ) -> None:
+        super().__init__(budgets)
         self._pipeline = pipeline
         self._store = store
         self._source = source
         self._sinks = sinks
-        self._services: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
-        self._followers: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
         self._readers: dict[str, Callable[[list[tuple[str, bytes]]], None]] = {}
-        self._drains: list[Callable[[], Coroutine[None, None, None]]] = []
-        self._budgets = budgets
-        self._tasks = Tasks()
-        self.restored = False
-        """Whether all that was stored is known again."""
-
-    def serve(self, name: str, service: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Let something else run for as long as the daemon does, from before it restores."""
-        self._services[name] = service
-
-    def follow(self, name: str, follower: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Let something run for as long as the daemon does, from when it has restored."""
-        self._followers[name] = follower
 
     def remember(self, prefix: str, restore: Callable[[list[tuple[str, bytes]]], None]) -> None:
         """Let `restore` have the stored rows whose keys begin so: they are a reader's own."""
         self._readers[prefix] = restore
-
-    def drain(self, drain: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Let something end what it is about before the last commit of a stop."""
-        self._drains.append(drain)
-
-    def tend(self, name: str, every: float, work: Callable[[], object]) -> None:
-        """Do something every so many seconds for as long as the daemon runs."""
-
-        async def tend_forever() -> None:
-            while True:
-                await asyncio.sleep(every)
-                work()
-
-        self._services[name] = tend_forever
-
-    async def run(self, wished: asyncio.Event) -> None:
-        """Run until `wished` is set. Raises `RingbackError` when it cannot go on."""
-        try:
-            for name, service in self._services.items():
-                self._tasks.start(name, service())
-            await self._restore()
-            self._start()
-            notify("READY=1")
-            await self._follow(wished)
-        finally:
-            notify("STOPPING=1")
-            log.info("stopping", asked=wished.is_set())
-            trouble = await self._stop()
-        if trouble is not None:
-            raise trouble
 
     def complaint(self) -> str | None:
         """Say what does not progress; None when all does."""
@@ -130,7 +75,6 @@ class Daemon:
             restore([row for row in apart if row[0].startswith(prefix)])
         self._pipeline.position = await self._store.position()
         self._pipeline.resume()
-        self.restored = True
         log.info("restored", conversations=len(tracker), position=self._pipeline.position)
 
     def _start(self) -> None:
@@ -138,26 +82,10 @@ class Daemon:
         self._tasks.start("wake-up", wake_forever(self._pipeline))
         for name, sink in self._sinks.items():
             self._tasks.start(f"sink {name}", read_forever(name, sink, self._store, self._pipeline))
-        for name, follower in self._followers.items():
-            self._tasks.start(name, follower())
         self._tasks.start("prune", self._prune_forever())
-        self._tasks.start("watchdog", feed_forever(self.complaint))
         self._tasks.start("alive", self._stay_alive())
         self._tasks.start("rules", self._pipeline.settle_forever())
         self._tasks.start("source", self._listen())
-
-    async def _follow(self, wished: asyncio.Event) -> None:
-        """Wait for the wish to stop. Raises `TaskDied` when a task ends before."""
-        died = asyncio.create_task(self._tasks.first_death(), name="watch")
-        wish = asyncio.create_task(wished.wait(), name="wish")
-        try:
-            await asyncio.wait({died, wish}, return_when=asyncio.FIRST_COMPLETED)
-            if died.done():
-                await died
-        finally:
-            died.cancel()
-            wish.cancel()
-            await asyncio.gather(died, wish, return_exceptions=True)
 
     async def _listen(self) -> None:
         """Run the source. One that has said all it has to say is no failure."""
@@ -176,21 +104,7 @@ class Daemon:
             if not removed:
                 await asyncio.sleep(PRUNE_EVERY)
 
-    async def _stop(self) -> RingbackError | None:
-        """Stop in stages: hear nothing more; commit what was heard; tell it; end the rest.
-
-        Gives what went wrong with what was heard; whatever was not told is told after a restart.
-        """
-        budgets = self._budgets
-        await self._end(["source", "alive", "wake-up", "prune", "rules"], budgets.intake)
-        undrained = None
-        if self.restored:
-            undrained = await self._within("drain", self._drain(), budgets.drain)
-        await self._end(self._tasks.names, budgets.close)
-        unclosed = await self._within("close", self._close_sinks(), budgets.close)
-        return undrained or unclosed
-
-    async def _drain(self) -> None:
+    async def _finish(self) -> None:
         """Commit what is gathered, let the sinks tell it, commit how far they have come."""
         await self._pipeline.commit()
         for drain in self._drains:
@@ -200,23 +114,6 @@ class Daemon:
         )
         await self._pipeline.commit()
 
-    async def _close_sinks(self) -> None:
+    async def _close(self) -> None:
         for sink in self._sinks.values():
             await sink.close()
-
-    async def _end(self, names: list[str], budget: float) -> None:
-        for name in await self._tasks.stop(names, budget):
-            log.error("task_still_alive", task=name, budget_seconds=budget)
-
-    async def _within(
-        self, stage: str, work: Coroutine[None, None, None], budget: float
-    ) -> RingbackError | None:
-        """Give a stage its time, and give what went wrong in it."""
-        try:
-            async with asyncio.timeout(budget):
-                await work
-        except TimeoutError:
-            log.warning("stage_cut_short", stage=stage, budget_seconds=budget)
-        except RingbackError as error:
-            return error
-        return None

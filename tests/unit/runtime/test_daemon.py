@@ -7,9 +7,10 @@ from structlog.testing import capture_logs
 
 from ringback.errors import SinkError, StoreError, TaskDied
 from ringback.ports import Row, Sink, Source
-from ringback.runtime import daemon as module
-from ringback.runtime.daemon import STALLED, Budgets, Daemon
+from ringback.runtime import supervision as module
+from ringback.runtime.daemon import Daemon
 from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.supervision import STALLED, Budgets
 from support.gateway import frame
 from support.runtime import Ear, HeldStore, Listener, LoopClock, make_pipeline, settled, types
 

@@ -6,8 +6,9 @@ import pytest
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
 from ringback.errors import FrameFault
-from ringback.runtime.daemon import Budgets, Daemon
+from ringback.runtime.daemon import Daemon
 from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.supervision import Budgets
 from ringback.vitals.daemon import Vitals
 from ringback.web.health import Check, Status, overall
 from support.gateway import frame
