@@ -38,6 +38,7 @@ __all__ = [
     "DaemonFault",
     "DeliveryError",
     "DeliveryFault",
+    "Fenced",
     "FrameError",
     "FrameFault",
     "PlatformError",
@@ -153,6 +154,21 @@ class StoreTooNew(StoreError):
             f"its schema version is {found}, this Ringback knows {known}",
             "run the newer Ringback, or restore the backup from before the upgrade",
         )
+
+
+class Fenced(StoreError):
+    """Another process has written to a partition since this one has read it, and has it now.
+
+    Nothing is lost: what was refused follows from the input log, for whoever has the partition.
+    """
+
+    def __init__(self, store: str, partition: int) -> None:
+        super().__init__(
+            store,
+            f"partition {partition} has gone on without this process",
+            "load it anew before going on with it",
+        )
+        self.partition = partition
 
 
 class PositionGone(StoreError):

@@ -1,10 +1,26 @@
-"""A step at rest: what one row has become and what is told of it, in one message."""
+"""A step at rest: what one row has become and what is told of it, in one message.
+
+Positions of events follow from the sequence of their step, so they are the same for all readers.
+"""
 
 import msgspec
 
 from ringback.errors import FrameError, FrameFault
 
-__all__ = ["StepBody", "decode_step", "encode_step"]
+__all__ = [
+    "MOST_EVENTS",
+    "StepBody",
+    "decode_step",
+    "encode_step",
+    "end_of_step",
+    "position_in",
+    "step_at",
+]
+
+SPAN = 1024
+"""Positions that belong to one step."""
+MOST_EVENTS = SPAN - 1
+"""Of one step; a row with more of them is written in several."""
 
 
 class StepBody(msgspec.Struct, frozen=True, array_like=True):
@@ -40,3 +56,18 @@ def decode_step(body: bytes) -> StepBody:
         return _decode.decode(body)
     except msgspec.DecodeError as error:
         raise FrameError(FrameFault.WRONG_TYPE, str(error)) from None
+
+
+def position_in(sequence: int, index: int) -> int:
+    """Give the position of an event, from 0, of the step with this sequence."""
+    return sequence * SPAN + index + 1
+
+
+def end_of_step(sequence: int) -> int:
+    """Give a position that is not before any event of this step, and before all that follow."""
+    return sequence * SPAN + MOST_EVENTS
+
+
+def step_at(position: int) -> int:
+    """Give the sequence of the step that a position belongs to."""
+    return position // SPAN
