@@ -129,6 +129,19 @@ class StepLog(Protocol):
         Raises `PositionGone`.
         """
 
+    async def position(self) -> int:
+        """Give the sequence of the log's last step; 0 when it never had one."""
+
+    async def read(self, after: int, limit: int) -> Sequence[Step]:
+        """Give at most `limit` steps that follow `after`, oldest first; none at the log's end.
+
+        Raises `PositionGone` when retention has removed some of what follows `after`: its `oldest`
+        is the sequence of the first step that is kept.
+        """
+
+    async def history(self, partition: int, key: str, limit: int) -> Sequence[Step]:
+        """Give the last `limit` steps of one row that are kept, oldest first."""
+
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One line of a recording."""

@@ -112,7 +112,10 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class QueueSettings(msgspec.Struct, frozen=True, gc=False):
-    """What the core needs of a queue's settings for callbacks; never on the notification wire."""
+    """What the core needs of a queue's settings for callbacks; never on the notification wire.
+
+    Stored by the names of its fields: others may be added, with a default.
+    """
 
     queue_id: str
     auto_dial_seconds: int | None = None
@@ -125,3 +128,5 @@ class QueueSettings(msgspec.Struct, frozen=True, gc=False):
     """How long a callback waits for the agent who owns it; None where none is owned."""
     division_id: str | None = None
     """The division that the queue, and so its callbacks, belong to."""
+    name: str | None = None
+    """As people call it; nothing is decided by it."""

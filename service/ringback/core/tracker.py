@@ -6,7 +6,7 @@ reads a clock or fails on what the platform sends.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -19,6 +19,7 @@ from ringback.core.events import Event
 from ringback.core.gaps import is_ledger
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
+from ringback.core.queues import QUEUE, only_named, queue_row, restore_queues
 from ringback.core.records import (
     Alarm,
     Callback,
@@ -104,6 +105,11 @@ class Tracker:
         return len(self._entries)
 
     @property
+    def queues(self) -> Mapping[str, QueueSettings]:
+        """What is known of queues, by id."""
+        return self._settings
+
+    @property
     def rules(self) -> RuleSet:
         """What is alarming."""
         return self._life.rules
@@ -184,6 +190,8 @@ class Tracker:
                 self.waits.restore([row])
             elif key.startswith(FEED):
                 self.feeds.restore([row], now)
+            elif key.startswith(QUEUE):
+                restore_queues(self._settings, [row])
             else:
                 ledger.append(row)
         if ledger:
@@ -238,7 +246,9 @@ class Tracker:
         if known == settings:
             return []
         self._settings[settings.queue_id] = settings
-        changes = []
+        changes = [Change(*queue_row(settings), None, [])]
+        if only_named(known, settings):
+            return changes
         for conversation_id in sorted(self._resting.with_agent):
             entry = self._entries[conversation_id]
             conversation, events = self.adoption.open(entry)
@@ -318,10 +328,22 @@ class Tracker:
         return conversation, callback, alarm
 
     def silence(
-        self, matchers: Collection[Matcher], until: datetime, by: str, comment: str, now: datetime
+        self,
+        matchers: Collection[Matcher],
+        until: datetime,
+        by: str,
+        comment: str,
+        now: datetime,
+        *,
+        silence_id: str = "",
     ) -> tuple[Silence, list[Change]]:
-        """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
-        silence = self.silences.begin(tuple(matchers), until, by, comment, now)
+        """Let nobody be told of some alerts for a while. Raises `SilenceRefused`.
+
+        Without an id it is given one; one that was given an id elsewhere is begun but once.
+        """
+        silence = self.silences.begin(
+            tuple(matchers), until, by, comment, now, silence_id=silence_id
+        )
         return silence, self._silence_changes()
 
     def end_silence(self, silence_id: str) -> list[Change]:

@@ -117,7 +117,10 @@ class Replay:
             case BeginSilence():
                 matchers = [Matcher(one.field, one.value, one.prefix) for one in deed.matchers]
                 until = deed.until.astimezone(UTC)
-                self._take_all(self.tracker.silence(matchers, until, deed.by, deed.comment, now)[1])
+                _, changes = self.tracker.silence(
+                    matchers, until, deed.by, deed.comment, now, silence_id=deed.id
+                )
+                self._take_all(changes)
             case EndSilence():
                 self._take_all(self.tracker.end_silence(deed.silence_id))
             case Ruling():

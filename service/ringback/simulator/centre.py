@@ -178,6 +178,7 @@ class ContactCentre:
                 queue.customer_first,
                 queue.alerting_timeout_seconds,
                 queue.owned_hours,
+                name=queue.name,
             )
             for queue in self.queues
         ]

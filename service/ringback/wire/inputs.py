@@ -122,6 +122,8 @@ class BeginSilence(msgspec.Struct, frozen=True, tag_field="action", tag="silence
     until: Annotated[datetime, msgspec.Meta(tz=True)]
     by: str
     comment: str = ""
+    id: str = ""
+    """Where it was given one before it was told; else it is named after its instant."""
 
 
 class EndSilence(
@@ -178,6 +180,7 @@ def queue_settings(queue: Queue) -> QueueSettings:
             owned.max_owned_callback_hours if owned and owned.enable_agent_owned_callbacks else None
         ),
         division_id=None if queue.division is None else queue.division.id,
+        name=queue.name,
     )
 
 
@@ -192,7 +195,7 @@ def encode_settings(settings: QueueSettings) -> bytes:
     )
     owned = None if hours is None else AgentOwnedRouting(True, hours)  # noqa: FBT003  # a field
     division = None if settings.division_id is None else Reference(id=settings.division_id)
-    queue = Queue(settings.queue_id, MediaSettings(callback), owned, division=division)
+    queue = Queue(settings.queue_id, MediaSettings(callback), owned, settings.name, division)
     return msgspec.json.encode(queue)
 
 

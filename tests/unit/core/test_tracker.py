@@ -7,6 +7,7 @@ import pytest
 from ringback.core.policy import Policy
 from ringback.core.records import stage_of
 from ringback.core.snapshots import QueueSettings
+from ringback.core.tracker import Tracker
 from support.callbacks import (
     Follower,
     agent,
@@ -381,6 +382,31 @@ def test_settings_that_come_after_a_restart_arm_what_waits_for_them() -> None:
     follower.restart(20)
     events = follower.settings(30, QueueSettings("queue-1", auto_dial_seconds=60))
     assert told(only(events))["autoDialAt"] == "2026-11-22T08:01:10.000Z"
+
+
+def test_settings_are_known_after_a_restart_without_hearing_them_again() -> None:
+    follower = Follower(settings=[QueueSettings("queue-1", auto_dial_seconds=60, name="Sales")])
+    follower.restart(20)
+    assert follower.tracker.queues["queue-1"].name == "Sales"
+    events = follower.follow(30, *LEFT, HAS)
+    assert told(events[-1])["autoDialAt"] == "2026-11-22T08:01:10.000Z"
+
+
+def test_a_restart_does_not_take_back_settings_that_were_heard_before_it_had_restored() -> None:
+    follower = Follower(settings=[QueueSettings("queue-1", auto_dial_seconds=60)])
+    again, heard = Tracker(Policy()), QueueSettings("queue-1", auto_dial_seconds=90)
+    again.observe_settings(heard, at(10))
+    again.restore(follower.rows.values(), at(10))
+    assert again.queues["queue-1"] == heard
+
+
+def test_a_queue_that_is_called_otherwise_moves_no_deadline() -> None:
+    follower = Follower(settings=[QueueSettings("queue-1", auto_dial_seconds=60, name="Sales")])
+    follower.follow(10, *LEFT, HAS)
+    renamed = QueueSettings("queue-1", auto_dial_seconds=60, name="Service")
+    assert follower.settings(30, renamed) == []
+    follower.restart(40)
+    assert follower.tracker.queues["queue-1"].name == "Service"
 
 
 def test_deadlines_are_restored_from_the_rows() -> None:

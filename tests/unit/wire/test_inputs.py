@@ -19,7 +19,7 @@ from ringback.wire.inputs import Gap, decode_gap, decode_settings, encode_gap, e
 )
 def test_a_queue_dials_by_itself_when_it_is_switched_on(callback: str, seconds: int | None) -> None:
     queue = f'{{"id":"q1","name":"Sales","mediaSettings":{{"call":{{}},"callback":{callback}}}}}'
-    assert decode_settings(queue.encode()) == QueueSettings("q1", seconds)
+    assert decode_settings(queue.encode()) == QueueSettings("q1", seconds, name="Sales")
 
 
 def test_a_queue_may_put_the_customer_first() -> None:

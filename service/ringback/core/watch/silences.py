@@ -127,11 +127,24 @@ class Silences:
         return changed
 
     def begin(
-        self, matchers: Sequence[Matcher], until: datetime, by: str, comment: str, now: datetime
+        self,
+        matchers: Sequence[Matcher],
+        until: datetime,
+        by: str,
+        comment: str,
+        now: datetime,
+        *,
+        silence_id: str = "",
     ) -> Silence:
-        """Silence what all of the matchers apply to. Raises `SilenceRefused`."""
+        """Silence what all of the matchers apply to. Raises `SilenceRefused`.
+
+        One that was given its id elsewhere is begun but once.
+        """
+        if silence_id in self._silences:
+            return self._silences[silence_id]
         self.refuse(matchers, until, now)
-        silence = Silence(self._name(now), tuple(matchers), now, until, by, comment)
+        name = silence_id or self._name(now)
+        silence = Silence(name, tuple(matchers), now, until, by, comment)
         self._keep(silence)
         return silence
 

@@ -101,6 +101,14 @@ def test_a_tracker_ends_them_in_time_and_knows_them_after_a_restart() -> None:
         tracker.end_silence(silence.id)
 
 
+def test_one_that_was_given_its_id_elsewhere_is_begun_but_once() -> None:
+    tracker = Tracker(Policy())
+    silence, made = tracker.silence([RULE], START + HOUR, "ada", "", START, silence_id="theirs")
+    assert (silence.id, rows(made)[0][0]) == ("theirs", "~silence/theirs")
+    again = tracker.silence([RULE], START + 2 * HOUR, "ada", "", START + HOUR, silence_id="theirs")
+    assert again == (silence, [])
+
+
 def test_its_name_is_that_of_its_instant_so_that_a_replay_gives_the_same() -> None:
     names = []
     for _ in range(2):

@@ -80,6 +80,7 @@ def test_settings_come_with_them() -> None:
                     customer_first=True,
                     alerting_timeout_seconds=30,
                     division_id="d",
+                    name="Queue 1",
                 ),
             ),
             "q2": followed("q2"),
