@@ -1,6 +1,6 @@
 """What the daemon needs from outside, as small Protocols. Adapters fulfil them, one file each."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -18,6 +18,7 @@ __all__ = [
     "Input",
     "InputLog",
     "Intake",
+    "PartitionStore",
     "Reading",
     "Receiver",
     "Record",
@@ -28,6 +29,7 @@ __all__ = [
     "Step",
     "StepLog",
     "Store",
+    "Wants",
 ]
 
 
@@ -199,6 +201,27 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Release the store. Nothing may be called afterwards."""
+
+
+class PartitionStore(Store, Protocol):
+    """The store of one partition: each row of a batch is a step of its own in the log of steps.
+
+    So a batch is not taken as a whole. `commit` raises `Fenced` when another process has written.
+    """
+
+    @property
+    def reached(self) -> Mapping[str, int]:
+        """By row, gone ones too: how far the input log was dealt with. Known once loaded."""
+
+    def older(self, than: datetime, limit: int) -> Sequence[str]:
+        """Give at most `limit` rows whose last step is older, oldest first; none that are gone."""
+
+
+class Wants(Protocol):
+    """Tells listeners what is best read now."""
+
+    async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
+        """Let one listener read these, the most urgent first; what is lost is wanted again."""
 
 
 class Sink(Protocol):

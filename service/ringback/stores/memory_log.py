@@ -105,6 +105,8 @@ class MemoryStepLog:
         self._times: list[datetime] = []
         """When each of them was appended."""
         self._last: dict[tuple[int, str], Step] = {}
+        self._times_of: dict[tuple[int, str], datetime] = {}
+        """When each row's last was appended, oldest first."""
         self.gone = 0
         """The last sequence that was forgotten."""
         self._position = 0
@@ -124,6 +126,8 @@ class MemoryStepLog:
         self._steps.append(step)
         self._times.append(self._clock.now())
         self._last[key] = step
+        self._times_of.pop(key, None)
+        self._times_of[key] = self._times[-1]
         async with self._more:
             self._more.notify_all()
         return self._position
@@ -155,6 +159,15 @@ class MemoryStepLog:
         """Give the last step of each of a partition's rows, and of its notes."""
         return (step for step in list(self._last.values()) if step.partition == partition)
 
+    def older(self, partition: int, than: datetime) -> Iterator[str]:
+        """Give the rows of a partition whose last step is older, oldest first."""
+        for key, at in self._times_of.items():
+            if at >= than:
+                return
+            step = self._last[key]
+            if key[0] == partition and step.row.state is not None and _shown(step):
+                yield key[1]
+
     def entries(self, after: int) -> Iterator[tuple[str, Entry]]:
         """Give events that follow a position, each with what it is about. Raises `PositionGone`."""
         if self.gone and after < end_of_step(self.gone):
@@ -182,7 +195,7 @@ class MemoryStepLog:
         for step in self._steps[:count]:
             key = (step.partition, step.row.conversation_id)
             if self._last[key] is step:
-                del self._last[key]
+                del self._last[key], self._times_of[key]
         del self._steps[:count], self._times[:count]
 
 
@@ -260,6 +273,10 @@ class MemoryPartitionStore:
     async def cursor(self, reader: str) -> int | None:
         """Give the last position that `reader` has dealt with; None for a new reader."""
         return self._cursors.get(reader)
+
+    def older(self, than: datetime, limit: int) -> Sequence[str]:
+        """Give at most `limit` rows whose last step is older, oldest first; none that are gone."""
+        return list(islice(self._log.older(self._partition, than), limit))
 
     async def prune(self, now: datetime) -> int:  # noqa: ARG002
         """Do nothing: the log's own retention removes."""

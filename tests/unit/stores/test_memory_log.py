@@ -203,3 +203,21 @@ async def test_what_retention_removes_is_gone_for_readers_and_for_the_fence(cloc
         await anext(log.follow(0))
     with pytest.raises(Fenced):
         await store.commit(batch("a", b"2"), clock.now())
+
+
+async def test_rows_that_were_not_written_for_long_are_found_oldest_first(clock: Hands) -> None:
+    log = MemoryStepLog(clock)
+    store = await loaded(log)
+    for key in ("a", "b", "gone", "c"):
+        clock.go_on(10)
+        await store.commit(batch(key, b"1"), clock.now())
+    await store.commit(Batch({}, [], {"inputs": 3}), clock.now())
+    clock.go_on(10)
+    await store.commit(batch("a", b"2"), clock.now())
+    await store.commit(batch("gone", None), clock.now())
+    now = clock.now()
+    assert store.older(now, 9) == ["b", "c"]
+    assert store.older(now, 1) == ["b"]
+    assert store.older(now - timedelta(seconds=15), 9) == ["b"]
+    assert store.older(now + timedelta(seconds=1), 9) == ["b", "c", "a"]
+    assert MemoryPartitionStore(log, 1).older(now, 9) == []
