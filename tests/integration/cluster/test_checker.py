@@ -1,0 +1,251 @@
+"""The checker finds nothing in sound logs, and each thing that can be wrong in tampered ones."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+
+from ringback.core.policy import Policy
+from ringback.core.snapshots import Snapshot
+from ringback.core.tracker import Change, Tracker
+from ringback.ports import Row, Step
+from ringback.simulator.centre import ContactCentre
+from ringback.simulator.options import Options
+from ringback.stores.jetstream.subjects import partition_of
+from ringback.wire.cloudevents import Encoder
+from ringback.wire.decode import Decoder
+from ringback.wire.log import Seen, Settled, Tick
+from support.callbacks import START
+from support.checker import Fault, Logs, Put, faults_of
+
+PARTITIONS = 3
+SECONDS = 60
+SLACK = timedelta(milliseconds=1)
+POLICY = Policy(due_grace=timedelta(seconds=1), not_dialled=timedelta(seconds=2))
+"""Alerts soon fire, and so some of them end."""
+BUSY = Options(arrivals_per_minute=30, speed=10, warm_up=timedelta(0))
+
+Scene = tuple[Logs, dict[str, list[Snapshot]], ContactCentre]
+
+
+class Book:
+    """Both logs, as one process that never fails writes them."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Put] = []
+        self.steps: list[Step] = []
+        self.trackers = [Tracker(POLICY) for _ in range(PARTITIONS)]
+        self._encode = Encoder("acme").encode
+
+    def put(self, partition: int, at: Any, message: Any) -> int:
+        self.inputs.append(Put(len(self.inputs) + 1, partition, at, message))
+        return len(self.inputs)
+
+    def step(self, partition: int, reached: int, changes: Sequence[Change | None]) -> None:
+        for change in filter(None, changes):
+            row = Row(change.conversation_id, change.state, change.wake_at)
+            events = [self._encode(event) for event in change.events]
+            self.steps.append(Step(len(self.steps) + 1, partition, row, reached, events))
+
+    def fire(self, now: Any) -> None:
+        for partition, tracker in enumerate(self.trackers):
+            while (due := tracker.next_deadline()) is not None and due <= now:
+                at = due + SLACK
+                reached = self.put(partition, at, Tick())
+                while changes := tracker.fire_due(at):
+                    self.step(partition, reached, changes)
+
+
+@cache
+def played() -> Scene:
+    centre = ContactCentre(7, START, BUSY)
+    decoder, book = Decoder(), Book()
+    heard: defaultdict[str, list[Snapshot]] = defaultdict(list)
+    for settings in centre.queue_settings():
+        for partition, tracker in enumerate(book.trackers):
+            reached = book.put(partition, START, Settled(settings))
+            book.step(partition, reached, tracker.observe_settings(settings, START))
+    for emission in centre.advance(START + timedelta(seconds=SECONDS)):
+        book.fire(emission.at)
+        seen = decoder.decode(emission.frame)
+        if isinstance(seen, Snapshot):
+            heard[seen.conversation_id].append(seen)
+            partition = partition_of(seen.conversation_id, PARTITIONS)
+            reached = book.put(partition, emission.at, Seen(seen))
+            change = book.trackers[partition].observe(seen, emission.at)
+            book.step(partition, reached, [change])
+    centre.halt()
+    book.fire(centre.now)
+    return Logs(PARTITIONS, book.inputs, book.steps), dict(heard), centre
+
+
+def found(logs: Logs, heard: dict[str, list[Snapshot]] | None = None) -> list[Fault]:
+    """Check logs that were tampered with."""
+    _, all_heard, centre = played()
+    return faults_of(logs, all_heard if heard is None else heard, centre, centre.now)
+
+
+def tampered() -> Logs:
+    return deepcopy(played()[0])
+
+
+def events_in(step: Step) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(body) for body in step.events]
+
+
+def telling(logs: Logs, kind: str) -> int:
+    """Give where in the log of steps the first event of a kind is told."""
+    return next(
+        number
+        for number, step in enumerate(logs.steps)
+        if any(kind in event["type"] for event in events_in(step))
+    )
+
+
+def without(items: Sequence[Any], number: int) -> list[Any]:
+    return [*items[:number], *items[number + 1 :]]
+
+
+def kinds(faults: Sequence[Fault]) -> set[str]:
+    return {fault.kind for fault in faults}
+
+
+def test_sound_logs_have_no_faults_and_much_is_in_them() -> None:
+    logs, heard, centre = played()
+    assert found(logs) == []
+    assert len(heard) > 100
+    events = [event for step in logs.steps for event in events_in(step)]
+    told = {event["type"] for event in events}
+    assert {"ringback.alert.firing.v1", "ringback.alert.resolved.v1"} <= told
+    assert any(event["data"].get("cause") == "timer" for event in events)
+    assert {step.partition for step in logs.steps} == set(range(PARTITIONS))
+    assert centre.live > 10
+
+
+def test_a_snapshot_that_was_heard_and_is_not_in_the_log() -> None:
+    logs = tampered()
+    number = next(number for number, put in enumerate(logs.inputs) if isinstance(put.message, Seen))
+    logs.inputs = without(logs.inputs, number)
+    assert kinds(found(logs)) == {"lost"}
+
+
+def test_snapshots_in_another_order_than_heard() -> None:
+    logs, heard = tampered(), dict(played()[1])
+    name = next(name for name, all_of_it in heard.items() if len(all_of_it) > 3)
+    first, second, *others = heard[name]
+    assert first != second
+    heard[name] = [second, first, *others]
+    assert kinds(found(logs, heard)) == {"lost"}
+
+
+def test_what_another_listener_heard_besides_is_no_fault() -> None:
+    logs, heard = tampered(), dict(played()[1])
+    name = next(name for name, all_of_it in heard.items() if len(all_of_it) > 3)
+    heard[name] = [heard[name][0], heard[name][0], heard[name][2]]
+    assert found(logs, heard) == []
+
+
+def test_a_step_of_a_zombie() -> None:
+    logs = tampered()
+    number = telling(logs, ".callback.connected")
+    logs.steps = [*logs.steps, msgspec.structs.replace(logs.steps[number], sequence=10**6)]
+    assert {"twice", "hole", "chain"} <= kinds(found(logs))
+
+
+def test_a_step_that_is_not_there() -> None:
+    logs = tampered()
+    logs.steps = without(logs.steps, telling(logs, ".callback.connected"))
+    assert "hole" in kinds(found(logs))
+
+
+def test_an_alert_that_fires_twice() -> None:
+    logs = tampered()
+    number = telling(logs, ".alert.firing")
+    step = logs.steps[number]
+    again = msgspec.structs.replace(step, events=[step.events[-1].replace(b"/1/f", b"/2/f")])
+    logs.steps = [*logs.steps[: number + 1], again, *logs.steps[number + 1 :]]
+    assert "timer" in kinds(found(logs))
+
+
+def test_an_automatic_call_that_was_due_twice() -> None:
+    logs = tampered()
+    number = next(
+        number
+        for number, step in enumerate(logs.steps)
+        if any(
+            event["type"].endswith(".auto_dialing.v1") and event["data"]["cause"] == "timer"
+            for event in events_in(step)
+        )
+    )
+    logs.steps = [*logs.steps[: number + 1], *logs.steps[number:]]
+    assert "timer" in kinds(found(logs))
+
+
+def test_a_timer_that_never_fired() -> None:
+    logs = tampered()
+    wakes = [step for step in logs.steps if step.row.wake_at is not None]
+    last = wakes[-1]
+    past = int(START.timestamp() * 1000)
+    row = msgspec.structs.replace(last.row, wake_at=past)
+    logs.steps = [*logs.steps, msgspec.structs.replace(last, row=row, events=[])]
+    assert kinds(found(logs)) == {"unfired"}
+
+
+def test_a_watermark_beyond_the_log() -> None:
+    logs = tampered()
+    logs.steps = [*logs.steps[:-1], msgspec.structs.replace(logs.steps[-1], reached=10**9)]
+    assert kinds(found(logs)) == {"chain"}
+
+
+@pytest.mark.parametrize("which", ["inputs", "steps"])
+def test_a_partition_that_is_not_the_conversations_own(which: str) -> None:
+    logs = tampered()
+    if which == "inputs":
+        put = next(put for put in logs.inputs if isinstance(put.message, Seen))
+        moved: Any = msgspec.structs.replace(put, partition=(put.partition + 1) % PARTITIONS)
+        logs.inputs = [moved if one is put else one for one in logs.inputs]
+    else:
+        number = telling(logs, ".callback.")
+        step = logs.steps[number]
+        moved = msgspec.structs.replace(step, partition=(step.partition + 1) % PARTITIONS)
+        logs.steps = [*logs.steps[:number], moved, *logs.steps[number + 1 :]]
+    assert "astray" in kinds(found(logs))
+
+
+def test_a_state_that_is_not_the_truth_and_a_callback_that_is_not_known() -> None:
+    logs, _, centre = played()
+    name = next(name for name, truth in centre.truth().items() if len(truth.path) > 3)
+    of_it = [step for step in logs.steps if step.row.conversation_id == name]
+    stale = Logs(
+        PARTITIONS,
+        logs.inputs,
+        [
+            msgspec.structs.replace(step, row=of_it[0].row) if step in of_it else step
+            for step in logs.steps
+        ],
+    )
+    assert any(name in fault.what for fault in found(stale) if fault.kind == "untrue")
+    gone = Logs(PARTITIONS, logs.inputs, [step for step in logs.steps if step not in of_it])
+    assert any(name in fault.what for fault in found(gone) if fault.kind == "untrue")
+
+
+def test_a_callback_that_never_was() -> None:
+    logs = tampered()
+    callback = next(step for step in logs.steps if step.row.state and step.row.wake_at)
+    known = msgspec.msgpack.decode(callback.row.state or b"")
+    known[1] = "nobody"
+    row = msgspec.structs.replace(
+        callback.row, conversation_id="nobody", state=msgspec.msgpack.encode(known), wake_at=None
+    )
+    logs.steps = [
+        *logs.steps,
+        msgspec.structs.replace(
+            callback, row=row, partition=partition_of("nobody", PARTITIONS), events=[]
+        ),
+    ]
+    assert {fault.what for fault in found(logs)} == {"nobody is known, and never was"}
