@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import TypeVar
 
 import pytest
@@ -48,6 +48,15 @@ async def no_task_left() -> AsyncIterator[None]:
     yield
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert not left, f"tasks left running: {sorted(task.get_name() for task in left)}"
+
+
+@pytest.fixture(scope="session")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a NATS server that tests share: each takes an organisation of its own."""
+    from support.engine import shared_server
+
+    with shared_server(tmp_path_factory.mktemp("nats")) as url:
+        yield url
 
 
 @pytest.hookimpl(wrapper=True)

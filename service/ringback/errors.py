@@ -9,7 +9,12 @@
     │   ├── StoreDamaged   the database fails its own integrity check
     │   ├── StoreFull      no space is left for the database
     │   ├── StoreTooNew    written by a newer Ringback than this one
-    │   └── PositionGone   a reader asks for journal entries that retention has removed
+    │   ├── PositionGone   a reader asks for journal entries that retention has removed
+    │   ├── EngineUnreachable no server of the engine answers
+    │   ├── EngineRefused  credentials or permissions of the engine do not do
+    │   ├── EngineForeign  a stream of that name is somebody else's, or is not as it has to be
+    │   ├── StepTooLarge   the engine does not take messages of that size
+    │   └── Fenced         somebody else has gone on with what this process was at
     ├── SourceError        a source cannot listen and trying again will not help
     ├── PlatformError      one request to Genesys Cloud failed for good
     ├── AlertError         what is asked of an alert cannot be done
@@ -38,6 +43,9 @@ __all__ = [
     "DaemonFault",
     "DeliveryError",
     "DeliveryFault",
+    "EngineForeign",
+    "EngineRefused",
+    "EngineUnreachable",
     "Fenced",
     "FrameError",
     "FrameFault",
@@ -52,6 +60,7 @@ __all__ = [
     "SilenceUnknown",
     "SinkError",
     "SourceError",
+    "StepTooLarge",
     "StoreDamaged",
     "StoreError",
     "StoreFull",
@@ -181,6 +190,42 @@ class PositionGone(StoreError):
             "read the present state first, then follow from its position",
         )
         self.oldest = oldest
+
+
+class EngineUnreachable(StoreError):
+    """No server of the engine answers. Trying again helps once one does."""
+
+    def __init__(self, servers: str, problem: str) -> None:
+        super().__init__(
+            servers,
+            f"NATS does not answer ({problem})",
+            "check that it runs, that it has JetStream, and that jetstream.servers names it",
+        )
+
+
+class EngineRefused(StoreError):
+    """The engine answers, and does not let this process do what it has to.
+
+    `setting` is what is to be looked at.
+    """
+
+    def __init__(self, servers: str, problem: str, setting: str) -> None:
+        super().__init__(servers, f"NATS refuses: {problem}", f"check {setting}")
+
+
+class EngineForeign(StoreError):
+    """What has the name of a stream or bucket of Ringback's is not what it has to be."""
+
+
+class StepTooLarge(StoreError):
+    """The engine does not take a message of that size."""
+
+    def __init__(self, store: str, size: int, most: int) -> None:
+        super().__init__(
+            store,
+            f"a message of {size} bytes is larger than its servers take ({most})",
+            "raise max_payload in the configuration of the NATS servers, and start again",
+        )
 
 
 class SourceError(RingbackError):

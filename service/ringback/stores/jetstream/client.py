@@ -1,0 +1,91 @@
+"""nats-py's client, made to hold on: whatever ends its connection, it connects again.
+
+By itself it closes for good when a server says anything but "stale" or "permissions", leaves a dead
+connection's last bytes to be waited for, and sends credentials in clear to a `tls://` address whose
+server does not speak TLS.
+"""
+
+import asyncio
+from typing import Any
+
+from nats.aio.client import Client, Srv
+from nats.aio.transport import TcpTransport
+from nats.errors import Error as NatsError
+
+__all__ = ["HeldClient", "InClearError"]
+
+AGAIN = 0.25
+"""Seconds between attempts to connect again."""
+
+
+class InClearError(NatsError):
+    """A server does not encrypt although that was asked for."""
+
+    def __str__(self) -> str:
+        return "the server does not encrypt"
+
+
+class HeldClient(Client):
+    """Ends only when it is closed. Nothing is buffered while it is not connected."""
+
+    encrypted = False
+    """Whether nothing may be said in clear."""
+
+    async def _process_err(self, err_msg: str) -> None:
+        if "permissions violation" in err_msg:
+            await super()._process_err(err_msg)
+            return
+        error = NatsError(f"nats: {err_msg}")
+        await self._error_cb(error)
+        await self._process_op_err(error)
+
+    async def _attempt_reconnect(self) -> None:
+        while True:
+            self._abandon()
+            try:
+                await super()._attempt_reconnect()
+            except Exception as error:  # noqa: BLE001  # anything but this would end it for good
+                await self._error_cb(error)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        self._abandon()
+        await super()._connect_to_server(s)
+
+    def _connect_command(self) -> bytes:
+        transport = self._transport
+        if self.encrypted and isinstance(transport, TcpTransport):
+            writer = transport._io_writer  # noqa: SLF001  # nothing public tells
+            if writer is None or writer.get_extra_info("ssl_object") is None:
+                raise InClearError
+        return super()._connect_command()
+
+    def _abandon(self) -> None:
+        """Let go of a connection, of which nothing may come any more."""
+        current = asyncio.current_task()
+        for task in (self._reading_task, self._ping_interval_task, self._flusher_task):
+            if task is not None and task is not current:
+                task.cancel()
+        transport = self._transport
+        if isinstance(transport, TcpTransport) and transport._io_writer is not None:  # noqa: SLF001
+            transport._io_writer.transport.abort()  # noqa: SLF001  # closing would wait for the peer
+
+    async def close(self) -> None:
+        """Close, and return when none of its tasks runs any more."""
+        tasks: list[asyncio.Task[Any] | None] = [
+            self._reading_task,
+            self._ping_interval_task,
+            self._flusher_task,
+            self._reconnection_task,
+            *(sub._wait_for_msgs_task for sub in self._subs.values()),  # noqa: SLF001
+        ]
+        if not self.is_connected:
+            self._abandon()
+        await super().close()
+        running = [one for one in tasks if one is not None and one is not asyncio.current_task()]
+        for one in running:
+            one.cancel()
+        if running:
+            await asyncio.wait(running)

@@ -1,0 +1,355 @@
+"""The connection to NATS: one a process, held for ever, and what is known of it.
+
+Nothing is buffered while it is away: whoever stores something keeps it until the engine has said
+that it is stored, and tries again with the same id.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+
+from ringback.errors import EngineRefused, EngineUnreachable, StepTooLarge, StoreError
+from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream.client import HeldClient, InClearError
+from ringback.stores.jetstream.faults import (
+    CONFLICTS,
+    DeniedError,
+    Refusal,
+    RefusalError,
+    UnsureError,
+    worded,
+)
+
+__all__ = ["Connection"]
+
+T = TypeVar("T")
+
+ANSWER = 2.0
+"""Seconds that a store has to be answered in, before it is tried again."""
+ANSWER_API = 5.0
+FIRST_WAIT = 0.05
+LONGEST_WAIT = 1.0
+PING = 1.0
+UNANSWERED_PINGS = 2
+CONNECT_SECONDS = 2
+MOST_ASIDE = 0o077
+"""Who else may look at a file of secrets: nobody."""
+_DENIED = re.compile(r'permissions violation for publish to "([^"]*)"', re.IGNORECASE)
+
+
+class _Answer(msgspec.Struct):
+    seq: int = 0
+    error: Refusal | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+class Connection:
+    """Made by `open`. `client` is nats-py's, for subscriptions that outlive a reconnection."""
+
+    def __init__(self, servers: str, inbox: str) -> None:
+        self.servers = servers
+        """Where it connects to, for messages."""
+        self.client = HeldClient()
+        self.troubles: dict[str, str] = {}
+        """What cannot be stored at the moment, by stream, and why."""
+        self.lost = 0
+        """How often the connection was lost."""
+        self.readers: set[Callable[[], None]] = set()
+        """Told when the connection is lost."""
+        self.inbox = inbox
+        self._errors: list[Exception] = []
+        self._up = asyncio.Event()
+        self._away_since: float | None = None
+        self._waiting: dict[str, tuple[asyncio.Future[Msg], str]] = {}
+        self._count = 0
+        self._answers = ""
+
+    @classmethod
+    async def open(cls, settings: JetStreamSettings, *, name: str, inbox: str) -> "Connection":
+        """Connect, or raise `EngineUnreachable` or `EngineRefused`.
+
+        `name` is shown by the servers' monitoring; answers come to subjects that begin with
+        `inbox`, so that a user needs to be allowed no others.
+        """
+        servers = [one.strip() for one in settings.servers.split(",") if one.strip()]
+        made = cls(", ".join(map(_without_user, servers)), inbox)
+        await made._connect(servers, name, _credentials(settings, made.servers), settings)
+        return made
+
+    async def _connect(
+        self,
+        servers: list[str],
+        name: str,
+        credentials: dict[str, Any],
+        settings: JetStreamSettings,
+    ) -> None:
+        client = self.client
+        client.encrypted = bool(settings.tls_ca) or any(one.startswith("tls://") for one in servers)
+        try:
+            await client.connect(
+                servers,
+                name=name,
+                error_cb=self._failed,
+                disconnected_cb=self._disconnected,
+                reconnected_cb=self._reconnected,
+                connect_timeout=CONNECT_SECONDS,
+                reconnect_time_wait=AGAIN,  # type: ignore[arg-type]  # any number will do
+                max_reconnect_attempts=1,
+                ping_interval=PING,  # type: ignore[arg-type]
+                max_outstanding_pings=UNANSWERED_PINGS,
+                pending_size=0,
+                inbox_prefix=self.inbox,
+                **credentials,
+            )
+        except (NatsError, OSError, TimeoutError, ValueError) as error:
+            raise self._why(error) from None
+        client.options["max_reconnect_attempts"] = -1
+        self._answers = client.new_inbox()
+        await client.subscribe(f"{self._answers}.*", cb=self._answered)
+        self._errors.clear()
+        self._up.set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a server is connected."""
+        return self._up.is_set()
+
+    @property
+    def away(self) -> float | None:
+        """For how many seconds none has been; None while one is."""
+        if self._away_since is None:
+            return None
+        return asyncio.get_running_loop().time() - self._away_since
+
+    @property
+    def version(self) -> str:
+        """The version of the server that is or was connected."""
+        found = self.client.connected_server_version
+        return f"{found.major}.{found.minor}.{found.patch}"
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the engine from storing anything, with what to do; None if nothing does."""
+        if not self.connected:
+            last = self._errors[-1] if self._errors else UnsureError("the connection was lost")
+            return str(self._why(last))
+        return next(iter(self.troubles.values()), None)
+
+    async def up(self) -> None:
+        """Wait until a server is connected."""
+        await self._up.wait()
+
+    async def ask(self, what: str, request: object, answer: type[T], within: float = 0) -> T:
+        """Ask the JetStream API once. Raises `UnsureError`, `DeniedError` or `RefusalError`."""
+        body = msgspec.json.encode(request) if request is not None else b""
+        future = await self.send(f"$JS.API.{what}", body)
+        message = await self._outcome(future, within or ANSWER_API)
+        refused = _decode_answer(message.data).error
+        if refused is not None:
+            raise RefusalError(refused)
+        return msgspec.json.decode(message.data, type=answer)
+
+    async def persist(self, attempt: Callable[[], Awaitable[T]], what: str) -> T:
+        """Try something until it is done; meanwhile `troubles` says what is in its way.
+
+        Only what trying again cannot mend is raised: a conflict as the `RefusalError` that it is,
+        else a `StoreError`.
+        """
+        wait = FIRST_WAIT
+        while True:
+            try:
+                done = await attempt()
+            except RefusalError as error:
+                if error.code in CONFLICTS:
+                    raise
+                self.troubles[what] = str(worded(self.servers, error))
+            except (UnsureError, DeniedError) as error:
+                self.troubles[what] = str(worded(self.servers, error))
+            else:
+                if self.troubles:
+                    self.troubles.pop(what, None)
+                return done
+            if self.connected:
+                await asyncio.sleep(wait)
+                wait = min(LONGEST_WAIT, wait * 2)
+            else:
+                await self.up()
+                wait = FIRST_WAIT
+
+    async def store(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
+        """Try once to store a message; give its sequence.
+
+        Raises `UnsureError`, `DeniedError`, `RefusalError` or `StepTooLarge`.
+        """
+        return await self.stored(await self.send(subject, payload, headers))
+
+    async def stored(self, sent: asyncio.Future[Msg]) -> int:
+        """Wait for the answer to what was sent to be stored. Raises as `store` does."""
+        message = sent.result() if sent.done() else await self._outcome(sent, ANSWER)
+        if not message.data:
+            raise UnsureError("no stream takes it, or it has no leader")
+        answer = _decode_answer(message.data)
+        if answer.error is not None:
+            raise RefusalError(answer.error)
+        return answer.seq
+
+    async def send(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None
+    ) -> asyncio.Future[Msg]:
+        """Send a message; give what will hold the answer, or the error, if one comes."""
+        self._count += 1
+        token = str(self._count)
+        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = (future, subject)
+        future.add_done_callback(lambda _: self._waiting.pop(token, None))
+        try:
+            await self.client.publish(subject, payload, f"{self._answers}.{token}", headers)
+        except MaxPayloadError:
+            future.cancel()
+            raise StepTooLarge(self.servers, len(payload), self.client.max_payload) from None
+        except NatsError as error:
+            future.cancel()
+            raise UnsureError(str(error) or "not connected") from None
+        return future
+
+    async def close(self) -> None:
+        """Close it; what was sent is on its way."""
+        if self.connected:
+            try:
+                await self.client.flush(timeout=1)
+            except (NatsError, OSError):
+                self._up.clear()
+        await self.client.close()
+        self._drop("it is closed")
+
+    async def _outcome(self, future: asyncio.Future[Msg], within: float) -> Msg:
+        try:
+            async with asyncio.timeout(within):
+                message = await future
+        except TimeoutError:
+            raise UnsureError(f"no answer within {within:g} s") from None
+        if message.headers and message.headers.get("Status") == "503":
+            raise UnsureError("nobody answers: there is no JetStream, or no such stream")
+        return message
+
+    async def _answered(self, message: Msg) -> None:
+        waiting = self._waiting.get(message.subject.rpartition(".")[2])
+        if waiting is not None and not waiting[0].done():
+            waiting[0].set_result(message)
+
+    async def _failed(self, error: Exception) -> None:
+        """Take in what nats-py would print."""
+        denied = _DENIED.search(str(error))
+        if denied is None:
+            self._errors = [*self._errors[-9:], error]
+            return
+        for future, subject in list(self._waiting.values()):
+            if subject.lower() == denied.group(1).lower() and not future.done():
+                future.set_exception(DeniedError(subject))
+
+    async def _disconnected(self) -> None:
+        self._up.clear()
+        self.lost += 1
+        if self._away_since is None:
+            self._away_since = asyncio.get_running_loop().time()
+        self._drop("the connection was lost")
+        for tell in list(self.readers):
+            tell()
+
+    async def _reconnected(self) -> None:
+        self._away_since = None
+        self._errors.clear()
+        self._up.set()
+
+    def _drop(self, why: str) -> None:
+        for future, _ in list(self._waiting.values()):
+            if not future.done():
+                future.set_exception(UnsureError(why))
+                future.exception()  # who has given up waiting need not be told
+
+    def _why(self, error: Exception) -> StoreError:
+        """Word why there is no connection, from all that was heard on the way."""
+        heard = [*self._errors, error]
+        for one in reversed(heard):
+            text = str(one).lower()
+            if "authorization violation" in text or "authentication" in text:
+                return EngineRefused(
+                    self.servers,
+                    "the credentials are not accepted",
+                    "jetstream.credentials, jetstream.nkey, or jetstream.user and its password",
+                )
+            if isinstance(one, ssl.SSLError | InClearError):
+                return EngineRefused(
+                    self.servers,
+                    f"TLS failed ({getattr(one, 'verify_message', '') or one})",
+                    "jetstream.tls_ca, tls_certificate and the names that jetstream.servers has",
+                )
+        told = [one for one in heard if not str(one).startswith("nats: no servers")]
+        last = (told or heard)[-1]
+        return EngineUnreachable(self.servers, str(last) or type(last).__name__)
+
+
+AGAIN = 0.25
+"""Seconds between attempts to connect."""
+
+
+def _without_user(server: str) -> str:
+    """Leave out what of an address may be a secret."""
+    return server.rpartition("@")[2] if "@" in server else urlsplit(server).netloc or server
+
+
+def _credentials(settings: JetStreamSettings, servers: str) -> dict[str, Any]:
+    """Give what nats-py is to be told of who this is and whom to trust."""
+    found: dict[str, Any] = {}
+    if settings.credentials:
+        _closed(Path(settings.credentials), "jetstream.credentials", servers)
+        found["user_credentials"] = settings.credentials
+    if settings.nkey:
+        found["nkeys_seed_str"] = settings.nkey.reveal()
+    if settings.user:
+        found |= {"user": settings.user, "password": settings.password.reveal()}
+    wanted = "tls://" in settings.servers or settings.tls_ca or settings.tls_certificate
+    if wanted:
+        found["tls"] = _tls(settings, servers)
+    return found
+
+
+def _tls(settings: JetStreamSettings, servers: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_ca or None)
+    except (OSError, ssl.SSLError) as error:
+        raise EngineRefused(servers, f"{settings.tls_ca}: {error}", "jetstream.tls_ca") from None
+    if settings.tls_certificate:
+        if settings.tls_key:
+            _closed(Path(settings.tls_key), "jetstream.tls_key", servers)
+        try:
+            context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
+        except (OSError, ssl.SSLError) as error:
+            said = f"{settings.tls_certificate}: {error}"
+            raise EngineRefused(
+                servers, said, "jetstream.tls_certificate and jetstream.tls_key"
+            ) from None
+    return context
+
+
+def _closed(path: Path, setting: str, servers: str) -> None:
+    """Refuse a file of secrets that others may read, or that cannot be read."""
+    try:
+        mode = path.stat().st_mode
+        path.open("rb").close()
+    except OSError as error:
+        raise EngineRefused(servers, f"{path}: {error.strerror}", setting) from None
+    if mode & MOST_ASIDE:
+        said = f"{path} may be read by others (mode {mode & 0o777:04o})"
+        raise EngineRefused(servers, said, f"{setting}: chmod 600 {path}")

@@ -1,0 +1,50 @@
+"""The engine of several machines, opened: its streams are there, and as they have to be."""
+
+from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream.connection import Connection
+from ringback.stores.jetstream.inputs import JetStreamInputs
+from ringback.stores.jetstream.steps import JetStreamSteps
+from ringback.stores.jetstream.store import JetStreamStore
+from ringback.stores.jetstream.streams import ensure, wanted
+from ringback.stores.jetstream.subjects import Subjects
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Everything of one organisation's that is in NATS, but for leases and budgets."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self.connection = connection
+        self.subjects = subjects
+        self.inputs = JetStreamInputs(connection, subjects)
+        self.steps = JetStreamSteps(connection, subjects)
+
+    @classmethod
+    async def open(
+        cls, settings: JetStreamSettings, org: str, keep_journal_hours: float, name: str = ""
+    ) -> "Engine":
+        """Connect, and see that the streams are there.
+
+        `name` is shown by the servers' monitoring. Raises `EngineUnreachable`, `EngineRefused` or
+        `EngineForeign`.
+        """
+        subjects = Subjects(settings.prefix, org)
+        connection = await Connection.open(
+            settings, name=name or f"ringback {org}", inbox=f"_INBOX.{subjects.root}"
+        )
+        try:
+            for config in wanted(settings, subjects, keep_journal_hours):
+                await ensure(connection, config)
+        except BaseException:
+            await connection.close()
+            raise
+        return cls(connection, subjects)
+
+    def store(self, partition: int) -> JetStreamStore:
+        """Give the store of one partition, not loaded yet."""
+        return JetStreamStore(self.connection, self.subjects, partition)
+
+    async def close(self) -> None:
+        """Close the connection. Nothing may be called afterwards."""
+        await self.connection.close()

@@ -1,0 +1,318 @@
+"""Follows a stream in order and without holes, whatever becomes of consumers and connections.
+
+A consumer is the engine's memory of a reader. This reader keeps its own: the sequence that it has
+reached. So a consumer is made, pulled from, and made anew whenever it misses a message, goes
+silent, or is gone with its server.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from ringback.errors import EngineForeign, PositionGone
+from ringback.stores.jetstream.connection import Connection
+from ringback.stores.jetstream.faults import RefusalError
+
+__all__ = ["Found", "Log"]
+
+CHUNK = 500
+"""Messages that are given at once, and asked for at once, at the most."""
+PULL_SECONDS = 30
+HEARTBEAT_SECONDS = 1
+SILENT = 3.0
+"""Seconds without as much as a heartbeat after which a consumer is given up."""
+LOOK = 5.0
+"""Seconds between looks at whether there is more than the consumer gives."""
+PLAIN = 9
+"""Parts of the subject that tells where a message stands, from a server that names no domain."""
+PAUSE = 0.05
+"""Seconds before a consumer is made in place of one that failed."""
+NO_MESSAGE = 10037
+NANO = 1_000_000_000
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """One message of a stream."""
+
+    sequence: int
+    at: datetime
+    subject: str
+    body: bytes
+    left: int
+    """How many of those that were asked for follow."""
+
+
+class _State(msgspec.Struct):
+    first_seq: int
+    last_seq: int
+    bytes: int = 0
+
+
+class _Stream(msgspec.Struct):
+    state: _State
+
+
+class _Consumer(msgspec.Struct):
+    name: str
+    num_pending: int = 0
+
+
+class _Stored(msgspec.Struct):
+    seq: int
+
+
+class _Got(msgspec.Struct):
+    message: _Stored
+
+
+class Log:
+    """One stream, as far as it is about some subjects."""
+
+    def __init__(self, connection: Connection, stream: str, subjects: str) -> None:
+        self.connection = connection
+        self.stream = stream
+        self.subjects = subjects
+
+    async def state(self) -> _State:
+        """Give the stream's first and last sequences."""
+
+        async def look() -> _Stream:
+            return await self.connection.ask(f"STREAM.INFO.{self.stream}", None, _Stream)
+
+        return (await self.connection.persist(look, self.stream)).state
+
+    async def last(self) -> list[Found]:
+        """Give the last message of each subject."""
+        return [one async for chunk in self.last_in_chunks() for one in chunk]
+
+    async def last_in_chunks(self) -> AsyncIterator[Sequence[Found]]:
+        """Give the last message of each subject as of when the first chunk was asked for.
+
+        If a consumer is lost on the way, what has come meanwhile is given too.
+        """
+        seen: dict[str, int] = {}
+        while True:
+            pull = _Pull(self, {"deliver_policy": "last_per_subject"})
+            async with pull:
+                while chunk := await pull.next(until=pull.pending):
+                    yield [one for one in chunk if one.sequence > seen.get(one.subject, 0)]
+                    seen.update((one.subject, one.sequence) for one in chunk)
+                if pull.whole:
+                    return
+            await asyncio.sleep(PAUSE)
+
+    async def read(self, after: int, last: int) -> AsyncIterator[Sequence[Found]]:
+        """Give what follows `after` up to `last`."""
+        while after < last:
+            pull = _Pull(self, _from(after))
+            async with pull:
+                while chunk := await pull.next(until=pull.pending):
+                    yield [one for one in chunk if one.sequence <= last]
+                    after = chunk[-1].sequence
+                    if after >= last:
+                        return
+                if pull.whole:
+                    return
+            await asyncio.sleep(PAUSE)
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[Found]]:
+        """Give what follows `after`, for ever; an empty chunk now and then when nothing does.
+
+        Raises `PositionGone` and `EngineForeign`.
+        """
+        while True:
+            await self._check(after)
+            pull = _Pull(self, _from(after))
+            async with pull:
+                while (chunk := await pull.next()) is not None:
+                    yield chunk
+                    after = chunk[-1].sequence if chunk else after
+                    if not pull.due():
+                        continue
+                    if not chunk and await self.last_sequence() > after:
+                        break  # it has fallen silent
+                    if chunk and chunk[-1].left:
+                        await self._check(after)
+            await asyncio.sleep(PAUSE)
+
+    async def _check(self, after: int) -> None:
+        """See that what follows `after` is still there."""
+        state = await self.state()
+        if state.first_seq > after + 1:
+            raise PositionGone(self.stream, after, state.first_seq)
+        if state.last_seq < after:
+            raise EngineForeign(
+                self.stream,
+                f"the stream ends at {state.last_seq}, and {after} was read already",
+                "it was emptied or made anew: start again, the present is loaded from what it has",
+            )
+
+    async def last_sequence(self) -> int:
+        """Give the last sequence of a message on these subjects; 0 if there is none."""
+
+        async def look() -> int:
+            try:
+                got = await self.connection.ask(
+                    f"STREAM.MSG.GET.{self.stream}", {"last_by_subj": self.subjects}, _Got
+                )
+            except RefusalError as error:
+                if error.code == NO_MESSAGE:
+                    return 0
+                raise
+            return got.message.seq
+
+        return await self.connection.persist(look, self.stream)
+
+
+def _from(after: int) -> dict[str, Any]:
+    return {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
+
+
+class _Pull:
+    """One consumer, pulled from until it fails."""
+
+    def __init__(self, log: Log, begin: dict[str, Any]) -> None:
+        self._log = log
+        self._begin = begin
+        self._came: deque[Msg] = deque()
+        self._news = asyncio.Event()
+        self._asked = 0
+        self._delivered = 0
+        self._given = 0
+        self._failed = False
+        self._looked = asyncio.get_running_loop().time()
+        self.pending = 0
+        """How many messages there were when it was made."""
+        self.whole = False
+        """Whether all of those were given."""
+
+    async def __aenter__(self) -> None:
+        client = self._log.connection.client
+        self._inbox = client.new_inbox()
+        connection, stream = self._log.connection, self._log.stream
+
+        async def make() -> _Consumer:
+            request = {
+                "stream_name": stream,
+                "config": {
+                    **self._begin,
+                    "filter_subject": self._log.subjects,
+                    "ack_policy": "none",
+                    "replay_policy": "instant",
+                    "max_deliver": 1,
+                    "mem_storage": True,
+                    "num_replicas": 1,
+                    "inactive_threshold": 30 * NANO,
+                },
+            }
+            return await connection.ask(f"CONSUMER.CREATE.{stream}", request, _Consumer)
+
+        connection.readers.add(self._fail)
+        self._subscription = await client.subscribe(self._inbox, cb=self._take)
+        made = await connection.persist(make, stream)
+        self._name, self.pending = made.name, made.num_pending
+        self.whole = self.pending == 0
+
+    async def __aexit__(self, *_: object) -> Literal[False]:
+        connection = self._log.connection
+        connection.readers.discard(self._fail)
+        try:
+            await self._subscription.unsubscribe()
+            gone = f"$JS.API.CONSUMER.DELETE.{self._log.stream}.{self._name}"
+            await connection.client.publish(gone)
+        except Exception:  # noqa: BLE001, S110  # the engine forgets it by itself
+            pass
+        return False
+
+    def due(self) -> bool:
+        """Say whether it is time to look whether all is well."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < LOOK:
+            return False
+        self._looked = now
+        return True
+
+    async def next(self, until: int | None = None) -> list[Found] | None:
+        """Give what has come, waiting for it; None when this consumer is of no more use.
+
+        With `until`, none more than that many are given altogether.
+        """
+        if until is not None and self._given >= until:
+            return None
+        while not self._came:
+            if self._failed or not await self._more():
+                return None
+            self._news.clear()
+            try:
+                async with asyncio.timeout(SILENT):
+                    await self._news.wait()
+            except TimeoutError:
+                return None
+            if not self._came and until is None and not self._failed:
+                return []
+        found: list[Found] = []
+        while self._came and len(found) < CHUNK:
+            one = self._understand(self._came.popleft())
+            if one is None:
+                self._failed = True
+                break
+            found.append(one)
+            self._given += 1
+            if until is not None and self._given >= until:
+                self.whole = True
+                break
+        return found or None
+
+    async def _more(self) -> bool:
+        """Ask for messages, if few of those asked for are to come."""
+        if self._asked > CHUNK // 2:
+            return True
+        request = {
+            "batch": CHUNK - self._asked,
+            "expires": PULL_SECONDS * NANO,
+            "idle_heartbeat": HEARTBEAT_SECONDS * NANO,
+        }
+        try:
+            await self._log.connection.client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._log.stream}.{self._name}",
+                msgspec.json.encode(request),
+                reply=self._inbox,
+            )
+        except NatsError:
+            return False
+        self._asked = CHUNK
+        return True
+
+    async def _take(self, message: Msg) -> None:
+        status = message.headers.get("Status") if message.headers and not message.data else None
+        if status is None or message.reply:
+            self._asked -= 1
+            self._came.append(message)
+        elif status in {"408", "404"}:
+            self._asked = 0
+        elif status != "100":
+            self._failed = True
+        self._news.set()
+
+    def _fail(self) -> None:
+        """Take in that nothing will come any more."""
+        self._failed = True
+        self._news.set()
+
+    def _understand(self, message: Msg) -> Found | None:
+        """Read where a message stands; None if one before it did not arrive."""
+        told = message.reply.split(".")
+        # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<times>.<sequence>.<delivered>.…
+        sequence, delivered, nanoseconds, left = told[5:9] if len(told) == PLAIN else told[7:11]
+        self._delivered += 1
+        if int(delivered) != self._delivered:
+            return None
+        seconds, rest = divmod(int(nanoseconds), NANO)
+        at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+        return Found(int(sequence), at, message.subject, message.data, int(left))

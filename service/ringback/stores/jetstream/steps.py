@@ -1,0 +1,89 @@
+"""The log of steps for its readers."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+from ringback.errors import PositionGone
+from ringback.ports import Row, Step
+from ringback.stores.jetstream.connection import Connection
+from ringback.stores.jetstream.following import Found, Log
+from ringback.stores.jetstream.subjects import Subjects
+from ringback.wire.steps import decode_step
+
+__all__ = ["CURSOR", "JOURNAL", "JetStreamSteps"]
+
+CURSOR = "~cursor/"
+"""Begins the keys of what partitions note for themselves; no reader of the log is shown it."""
+JOURNAL = "~journal"
+"""The key of events that came with no row."""
+
+
+class JetStreamSteps:
+    """The `StepLog` of an organisation: the steps of all partitions, in one order."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._subjects = subjects
+        self._all = Log(connection, subjects.steps, f"{subjects.root}.st.>")
+
+    async def load(self) -> AsyncIterator[Sequence[Step]]:
+        """Give the last step of every row of every partition.
+
+        All of them are as of one moment, unless the engine was away meanwhile: then some come
+        again, later ones.
+        """
+        async for chunk in self._all.last_in_chunks():
+            yield _shown(chunk)
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[Step]]:
+        """Give the steps that follow `after`, for ever; an empty chunk: no news.
+
+        Raises `PositionGone`, and `EngineForeign` when the stream was emptied.
+        """
+        async for chunk in self._all.follow(after):
+            yield _shown(chunk)
+
+    async def position(self) -> int:
+        """Give the sequence of the log's last step; 0 when it never had one."""
+        return (await self._all.state()).last_seq
+
+    async def read(self, after: int, limit: int) -> Sequence[Step]:
+        """Give at most `limit` steps that follow `after`, oldest first; none at the log's end.
+
+        Raises `PositionGone`.
+        """
+        state = await self._all.state()
+        if state.first_seq > after + 1:
+            raise PositionGone(self._all.stream, after, state.first_seq)
+        found: list[Step] = []
+        async for chunk in self._all.read(after, state.last_seq):
+            found += _shown(chunk)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    async def history(self, partition: int, key: str, limit: int) -> Sequence[Step]:
+        """Give the last `limit` steps of one row that are kept, oldest first."""
+        log = Log(self._connection, self._all.stream, self._subjects.step(partition, key))
+        last = (await self._all.state()).last_seq
+        found: deque[Step] = deque(maxlen=limit)
+        async for chunk in log.read(0, last):
+            found.extend(_shown(chunk))
+        return list(found)
+
+
+def _shown(chunk: Sequence[Found]) -> list[Step]:
+    steps = map(_step, chunk)
+    return [step for step in steps if not step.row.conversation_id.startswith(CURSOR)]
+
+
+def _step(found: Found) -> Step:
+    body = decode_step(found.body)
+    return Step(
+        found.sequence,
+        int(found.subject.split(".")[-2]),
+        Row(body.key, body.state, body.wake_at),
+        body.reached,
+        body.events,
+        body.subjects,
+    )

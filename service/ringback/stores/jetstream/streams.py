@@ -1,0 +1,155 @@
+"""The two streams of an organisation: made or migrated by name, read back, and checked.
+
+A server takes settings that it does not understand and drops them without a word, so what counts is
+what it says it has. Nothing is ever deleted here.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from ringback.errors import EngineForeign
+from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream.connection import Connection
+from ringback.stores.jetstream.faults import (
+    NO_STREAM,
+    DeniedError,
+    RefusalError,
+    UnsureError,
+    worded,
+)
+from ringback.stores.jetstream.subjects import Subjects
+
+__all__ = ["FORMAT", "Config", "ensure", "wanted"]
+
+FORMAT = 1
+"""Of what the streams hold. A newer one is refused; an older one is migrated here."""
+NANO = 1_000_000_000
+HOUR = 3600 * NANO
+DUPLICATES = 120 * NANO
+SHORTEST_STEPS = 48.0
+"""Hours that steps are kept at least, so that rows are published again at leisure."""
+_OURS = re.compile(r"ringback format (\d+), partitions (\d+)")
+
+
+class Config(msgspec.Struct, kw_only=True):
+    """What matters of a stream's configuration, by the server's names."""
+
+    name: str
+    subjects: list[str]
+    description: str = ""
+    retention: str = "limits"
+    storage: str = "file"
+    discard: str = "old"
+    max_age: int
+    max_bytes: int
+    max_msgs: int = -1
+    max_msgs_per_subject: int = -1
+    max_msg_size: int = -1
+    duplicate_window: int = DUPLICATES
+    num_replicas: int
+    allow_direct: bool = False
+
+
+class _Stream(msgspec.Struct):
+    config: dict[str, Any]
+
+
+def wanted(settings: JetStreamSettings, subjects: Subjects, keep_journal: float) -> list[Config]:
+    """Say what the streams have to be; `keep_journal` in hours."""
+    description = f"ringback format {FORMAT}, partitions {settings.partitions}"
+    most = settings.most_megabytes * 1_000_000
+    inputs = Config(
+        name=subjects.inputs,
+        subjects=[f"{subjects.root}.in.>"],
+        description=description,
+        max_age=int(settings.keep_input_hours * HOUR),
+        max_bytes=most,
+        num_replicas=settings.replicas,
+    )
+    steps = Config(
+        name=subjects.steps,
+        subjects=[f"{subjects.root}.st.>"],
+        description=description,
+        max_age=int(max(SHORTEST_STEPS, 2 * keep_journal) * HOUR),
+        max_bytes=most,
+        num_replicas=settings.replicas,
+        allow_direct=True,
+    )
+    return [inputs, steps]
+
+
+async def ensure(connection: Connection, config: Config) -> None:
+    """See that a stream is as wanted: make it, or bring it up to date.
+
+    Raises `EngineForeign` for one that is not ours or cannot be, `EngineRefused` for want of
+    permission, `EngineUnreachable`.
+    """
+    try:
+        found = await _look(connection, config.name)
+        if found is None:
+            found = await _write(connection, "CREATE", config, {})
+        else:
+            _check_ours(config, found)
+            if _differences(config, found):
+                found = await _write(connection, "UPDATE", config, found)
+    except (UnsureError, DeniedError, RefusalError) as error:
+        raise worded(connection.servers, error) from None
+    if different := _differences(config, found):
+        raise EngineForeign(
+            config.name,
+            f"the server has not taken its configuration ({', '.join(different)})",
+            "run NATS servers that know these settings, or mend the stream by hand",
+        )
+
+
+async def _look(connection: Connection, name: str) -> dict[str, Any] | None:
+    try:
+        return (await connection.ask(f"STREAM.INFO.{name}", None, _Stream)).config
+    except RefusalError as error:
+        if error.code == NO_STREAM:
+            return None
+        raise
+
+
+async def _write(
+    connection: Connection, how: str, config: Config, found: dict[str, Any]
+) -> dict[str, Any]:
+    """Make or update it; what an administrator has set besides stays."""
+    request = found | msgspec.to_builtins(config)
+    return (await connection.ask(f"STREAM.{how}.{config.name}", request, _Stream)).config
+
+
+def _check_ours(config: Config, found: dict[str, Any]) -> None:
+    told = _OURS.search(found.get("description", ""))
+    if told is None:
+        raise EngineForeign(
+            config.name,
+            "a stream of this name is not Ringback's",
+            "give Ringback another jetstream.prefix, or remove the stream if nobody needs it",
+        )
+    number, partitions = map(int, told.groups())
+    if number > FORMAT:
+        raise EngineForeign(
+            config.name,
+            f"its format is {number}, this Ringback knows {FORMAT}",
+            "run the newer Ringback: of machines of two versions the newer one writes the format",
+        )
+    ours = _OURS.search(config.description)
+    if ours is not None and partitions != int(ours.group(2)):
+        raise EngineForeign(
+            config.name,
+            f"it was made for {partitions} partitions, and jetstream.partitions is {ours.group(2)}",
+            f"set jetstream.partitions to {partitions}, the same on all machines",
+        )
+
+
+def _differences(config: Config, found: dict[str, Any]) -> list[str]:
+    """Name the settings that a stream has otherwise than wanted."""
+    wished = msgspec.to_builtins(config)
+    return [
+        f"{name} is {found.get(name)!r}, not {value!r}"
+        for name, value in wished.items()
+        if found.get(name, False if value is False else None) != value
+    ]
