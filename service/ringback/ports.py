@@ -19,6 +19,7 @@ __all__ = [
     "InputLog",
     "Intake",
     "PartitionStore",
+    "Past",
     "Reading",
     "Receiver",
     "Record",
@@ -162,7 +163,20 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """Of a read: the platform's own clock, from the `Date` header."""
 
 
-class Store(Protocol):
+class Past(Protocol):
+    """The journal, as it is looked up."""
+
+    async def read(self, after: int, limit: int) -> Sequence[Entry]:
+        """Give at most `limit` entries that follow position `after`, oldest first.
+
+        Raises `PositionGone` when retention has removed some of what follows `after`.
+        """
+
+    async def history(self, subject: str, limit: int) -> Sequence[Entry]:
+        """Give the last `limit` entries about one subject that are kept, oldest first."""
+
+
+class Store(Past, Protocol):
     """Remembers. Any error ends the daemon: memory must never hold what the store does not."""
 
     def load(self) -> AsyncIterator[Sequence[Row]]:
@@ -177,15 +191,6 @@ class Store(Protocol):
         Raises `StoreError`; then it is unknown whether the batch is stored, and the store refuses
         every further commit until it is opened anew.
         """
-
-    async def read(self, after: int, limit: int) -> Sequence[Entry]:
-        """Give at most `limit` entries that follow position `after`, oldest first.
-
-        Raises `PositionGone` when retention has removed some of what follows `after`.
-        """
-
-    async def history(self, subject: str, limit: int) -> Sequence[Entry]:
-        """Give the last `limit` entries about one subject that are kept, oldest first."""
 
     async def position(self) -> int:
         """Give the journal's last position; 0 when nothing was ever appended."""

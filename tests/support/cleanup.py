@@ -126,7 +126,12 @@ async def cleaning(
     trail = trail_in(folder)
     async with following(platform, store) as found:
         showing = Showing(
-            Settings(cleanup=wished), found.pipeline, found.store, found.source, trail
+            Settings(cleanup=wished),
+            found.pipeline,
+            found.store,
+            found.source,
+            trail,
+            intake=found.pipeline,
         )
         app: Any = create_app(HEALTHY, METRICS.expose, handlers=showing.handlers)
         shown = [asyncio.create_task(showing.follow()), asyncio.create_task(showing.load())]

@@ -57,7 +57,8 @@ class House:
         delivery = Delivery(
             settings,
             self.pipeline,
-            store=store,
+            past=store,
+            books=self.pipeline,
             source=Ear(),
             out=io.StringIO(),
             dashboard=lambda: "http://localhost",

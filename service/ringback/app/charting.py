@@ -8,7 +8,7 @@ import structlog
 from ringback.core.events import Event
 from ringback.core.lifecycle import State
 from ringback.errors import PositionGone
-from ringback.ports import Clock, Store
+from ringback.ports import Clock, Past
 from ringback.web.board.board import Board
 from ringback.web.board.trends import MOST_HOURS, Trends, minute_of
 from ringback.web.journal import Told
@@ -24,13 +24,13 @@ log = structlog.get_logger(__name__)
 class Charting:
     """The trends of one board."""
 
-    def __init__(self, board: Board, store: Store, clock: Clock, grace: timedelta) -> None:
+    def __init__(self, board: Board, past: Past, clock: Clock, grace: timedelta) -> None:
         """`grace` is how long after its time a scheduled callback is still released in time."""
         self.trends = Trends(minute_of(clock.now()), (), grace)
         self.complete = False
         """Whether the journal was read for all that it still has of the last hours."""
         self._board = board
-        self._store = store
+        self._past = past
         self._clock = clock
         self._grace = grace
         self.begun = False
@@ -68,10 +68,12 @@ class Charting:
         position = await self._before(since, until)
         while position < until:
             try:
-                entries = await self._store.read(position, min(CHUNK, until - position))
+                entries = await self._past.read(position, min(CHUNK, until - position))
             except PositionGone as gone:
                 position = gone.oldest - 1
                 continue
+            if not entries:
+                return
             for event in map(decode_known, [entry.body for entry in entries]):
                 if event is not None:
                     yield event
@@ -83,13 +85,14 @@ class Charting:
         while least < most:
             middle = (least + most) // 2
             try:
-                (entry,) = await self._store.read(middle, 1)
+                entries = await self._past.read(middle, 1)
             except PositionGone as gone:
                 least = gone.oldest - 1
                 continue
-            event = decode_known(entry.body)
-            if event is None or _observed(event) < since:
-                least = middle + 1
+            event = decode_known(entries[0].body) if entries else None
+            if entries and (event is None or _observed(event) < since):
+                # The first that follows: positions may leave some out.
+                least = entries[0].position
             else:
                 most = middle
         return least

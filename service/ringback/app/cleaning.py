@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -17,13 +18,14 @@ from ringback.core.records import Conversation
 from ringback.core.snapshots import Snapshot
 from ringback.core.watch.zombies import Zombie, let_be, zombies
 from ringback.errors import AuditError, FrameError, PlatformError, PlatformFault
-from ringback.ports import Audit, Deed, Source
-from ringback.runtime.pipeline import Pipeline
+from ringback.ports import Audit, Deed, Reading, Source
+from ringback.runtime.desk import Desk
 from ringback.settings import CleanupSettings
 from ringback.settings.describing import listed
 from ringback.sources.genesys.disconnecting import DISCONNECT, Hand
 from ringback.sources.genesys.source import GenesysSource
 from ringback.web.api.cleanup import Outcome, Result
+from ringback.wire.decode import Decoder
 
 __all__ = ["Cleaner"]
 
@@ -40,22 +42,42 @@ DEEDS = 1000
 """Of the audit trail, looked at for those of the last minute: far more than there can be."""
 
 
+class Reads(Protocol):
+    """Whoever takes the answers of reads."""
+
+    @property
+    def decoder(self) -> Decoder:
+        """What understands them."""
+
+    def read(self, reading: Reading) -> frozenset[str]:
+        """Take one; give the queues of which frames must have been lost."""
+
+
 class Cleaner:
     """Ends conversations of a source that can."""
 
     def __init__(
-        self, settings: CleanupSettings, pipeline: Pipeline, source: Source, audit: Audit
+        self,
+        settings: CleanupSettings,
+        desk: Desk,
+        source: Source | None,
+        audit: Audit,
+        intake: Reads | None,
     ) -> None:
+        """`intake` is the source's."""
         self.kinds: Sequence[str] = listed(settings.kinds)
         self.per_minute = settings.per_minute
         self.action = f"POST {DISCONNECT.replace('{id}', '{conversationId}')}"
         self.unable: str | None = None
         self.outcomes: Counter[Result] = Counter()
         """What came of it, how often."""
-        if not isinstance(source, GenesysSource):
+        if source is None:
+            self.unable = "This process has no source: ask one that listens."
+        elif not isinstance(source, GenesysSource):
             self.unable = "This source cannot disconnect anything: that takes one of kind genesys."
         self._source = source
-        self._pipeline = pipeline
+        self._intake = intake
+        self._desk = desk
         self._audit = audit
         self._one_by_one = asyncio.Lock()
         self._asked: dict[str, datetime] | None = None
@@ -63,7 +85,7 @@ class Cleaner:
 
     def zombies(self, conversation_ids: Iterable[str]) -> list[tuple[Conversation, Zombie]]:
         """Give what is stuck of these conversations."""
-        get_open = self._pipeline.tracker.get_open
+        get_open = self._desk.tracker.get_open
         found = (get_open(one) for one in conversation_ids)
         return [
             (conversation, zombie)
@@ -117,7 +139,7 @@ class Cleaner:
         why = self._let_be(key, seen, picture)
         if why is not None:
             return await self._noted(key, who, facts, "left_alone", why)
-        lately[key] = self._pipeline.clock.now()
+        lately[key] = self._desk.clock.now()
         try:
             sure = await hand.disconnect(key)
         except PlatformError as error:
@@ -137,14 +159,16 @@ class Cleaner:
         reading = await hand.read(key)
         if reading is None:
             return None
-        queues = self._pipeline.read(reading)
+        intake = self._intake
+        assert intake is not None  # noqa: S101  # whoever has a source has its intake
+        queues = intake.read(reading)
         if queues:
             source.missed(queues)
-        decoded = self._pipeline.decoder.decode(reading.body, reading.sent_at)
+        decoded = intake.decoder.decode(reading.body, reading.sent_at)
         return decoded if isinstance(decoded, Snapshot) else None
 
     def _let_be(self, key: str, seen: str, picture: Snapshot | None) -> str | None:
-        tracker, now = self._pipeline.tracker, self._pipeline.clock.now()
+        tracker, now = self._desk.tracker, self._desk.clock.now()
         conversation = tracker.get_open(key)
         if conversation is not None and self._blind(conversation):
             return "the source is blind: what happens meanwhile would not be seen"
@@ -154,12 +178,13 @@ class Cleaner:
 
     def _blind(self, conversation: Conversation) -> bool:
         queues = {callback.queue_id for callback in conversation.callbacks if callback.open}
-        gaps = self._pipeline.tracker.repair.ledger.open_gaps(self._source.name)
+        name = None if self._source is None else self._source.name
+        gaps = self._desk.tracker.repair.ledger.open_gaps(name)
         return any(not gap.queues or None in queues or gap.queues & queues for gap in gaps)
 
     def _case(self, key: str, picture: Snapshot) -> str:
         """Say for the audit trail what is about to be ended, and why."""
-        conversation = self._pipeline.tracker.get_open(key)
+        conversation = self._desk.tracker.get_open(key)
         assert conversation is not None  # noqa: S101  # it was found to be a zombie just now
         (zombie,) = zombies(conversation, self.kinds)
         callback = zombie.callback
@@ -190,7 +215,7 @@ class Cleaner:
                 for deed in reversed(deeds)
                 if deed.action == DEED and deed.result.startswith(ABOUT_TO)
             }
-        now = self._pipeline.clock.now()
+        now = self._desk.clock.now()
         for key, at in list(self._asked.items()):
             # A clock that was set back is no reason for more.
             if abs(now - at) >= MINUTE:

@@ -1,24 +1,23 @@
 """Composes who is told of alerts: for each receiver its outbox, and what carries its messages."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import partial
 from typing import Any, TextIO
 
 from msgspec import UNSET
 
 from ringback.app.receivers import limits_of, make_receiver, wanted_by
 from ringback.app.showing import platform_link
-from ringback.app.sources import queue_names
+from ringback.app.sources import names_of_queues
 from ringback.core.events import AlertData
 from ringback.core.watch.notices import Notices
-from ringback.core.watch.silences import Matcher, Silence, Subject
+from ringback.core.watch.silences import Subject
 from ringback.errors import AlertError
-from ringback.ports import Audit, Source, Store
+from ringback.ports import Audit, Past, Source
 from ringback.runtime.daemon import Daemon
+from ringback.runtime.desk import Books, Desk
 from ringback.runtime.outbox import Outbox, Patience
-from ringback.runtime.pipeline import Pipeline
 from ringback.settings import Settings
 from ringback.sinks.receivers.wording import Places, Wording
 from ringback.vitals.receivers import (
@@ -41,31 +40,35 @@ class Delivery:
     def __init__(
         self,
         settings: Settings,
-        pipeline: Pipeline,
+        desk: Desk,
         *,
-        store: Store,
-        source: Source,
+        past: Past,
+        books: Books,
+        source: Source | None,
         out: TextIO,
         dashboard: Callable[[], str],
     ) -> None:
-        """`dashboard` gives its address, without a slash at its end."""
+        """`books` are where receivers keep theirs; `dashboard` gives its address without a slash.
+
+        `source` is this process's; None: only others listen.
+        """
         link = platform_link(settings)
         places = Places(
             settings.source.org,
             dashboard,
             None if link is UNSET else link,
         )
-        names = partial(queue_names, source)
-        self.tracker = pipeline.tracker
-        """Whose silences count."""
-        self._pipeline = pipeline
+        names = names_of_queues(desk, source)
+        self._tracker = desk.tracker
+        self._tracker.silences.changed = self._silences_changed
+        self._desk = desk
         self._kinds = {name: one.kind for name, one in settings.receivers.items()}
         wording = Wording(places)
         chance = random.Random()  # noqa: S311  # spreads retries, guards nothing
         self.outboxes = [
             Outbox(
                 name,
-                make_receiver(name, receiver, wording, pipeline.clock, out),
+                make_receiver(name, receiver, wording, desk.clock, out),
                 Notices(
                     name,
                     limits_of(receiver),
@@ -73,8 +76,8 @@ class Delivery:
                     self._silenced,
                     queue_names=names,
                 ),
-                store=store,
-                pipeline=pipeline,
+                past=past,
+                books=books,
                 patience=Patience(give_up=receiver.give_up_seconds),
                 chance=chance,
                 fires=self._fires,
@@ -96,31 +99,14 @@ class Delivery:
 
     def checks(self) -> Iterator[Check]:
         """Say which of them take nothing."""
-        return checks_of_receivers(self.outboxes, self._pipeline.clock.now())
+        return checks_of_receivers(self.outboxes, self._desk.clock.now())
 
     def handlers(self, answers: Answers, audit: Audit) -> list[Any]:
         """Give the handlers of silences and receivers."""
         return [
-            *silences_handlers(answers, self, audit),
+            *silences_handlers(answers, self._desk, audit),
             *receivers_handlers(answers, self._reports, self._bury, audit),
         ]
-
-    def silence(
-        self, matchers: Sequence[Matcher], until: datetime, by: str, comment: str
-    ) -> Silence:
-        """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
-        silence = self._pipeline.silence(matchers, until, by, comment)
-        self._silences_changed()
-        return silence
-
-    def end_silence(self, silence_id: str, by: str) -> None:
-        """End a silence before its time. Raises `SilenceUnknown`."""
-        self._pipeline.end_silence(silence_id, by)
-        self._silences_changed()
-
-    async def committed(self) -> None:
-        """Wait until all that was decided so far is committed."""
-        await self._pipeline.committed()
 
     async def close(self) -> None:
         """Release what they hold."""
@@ -132,11 +118,11 @@ class Delivery:
             outbox.silences_changed()
 
     def _silenced(self, alert: AlertData, _: datetime) -> datetime | None:
-        return self.tracker.silences.until(Subject.of(alert))
+        return self._tracker.silences.until(Subject.of(alert))
 
     def _fires(self, alert_id: str) -> bool:
         try:
-            self.tracker.firing(alert_id)
+            self._tracker.firing(alert_id)
         except AlertError:
             return False
         return True

@@ -10,7 +10,7 @@ from ringback.app.parts import make_rules
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import SettingsError
 from ringback.ports import Audit
-from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.desk import Desk
 from ringback.settings import Settings
 from ringback.web.api.answers import Answers
 from ringback.web.api.rules import rules_handlers
@@ -26,16 +26,16 @@ HANGUP = "SIGHUP"
 class Ruling:
     """Reads the file of rules whenever somebody wishes it."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+    def __init__(self, settings: Settings, desk: Desk) -> None:
         self._settings = settings
-        self._pipeline = pipeline
+        self._desk = desk
         self.trouble: str | None = None
         """Why the file's latest version is not in force; the one before is."""
 
     @property
     def rules(self) -> RuleSet:
         """Those in force."""
-        return self._pipeline.tracker.rules
+        return self._desk.tracker.rules
 
     def handlers(self, answers: Answers, audit: Audit) -> list[Any]:
         """Give the handlers that show the rules and read them anew."""
@@ -50,7 +50,7 @@ class Ruling:
             log.warning("rules_refused", by=by, problem=self.trouble)
             raise
         self.trouble = None
-        await self._pipeline.adopt(rules, by)
+        await self._desk.adopt(rules, by)
         log.info("rules_in_force", by=by, rules=len(rules.rules))
 
     async def follow(self, wished: asyncio.Event) -> None:

@@ -112,11 +112,12 @@ async def run(settings: Settings, out: TextIO) -> None:
         ruling = Ruling(settings, pipeline)
         doors = Doors(settings, folder, clock)
         stack.callback(doors.close)
-        showing = Showing(settings, pipeline, store, source, doors.audit)
+        showing = Showing(settings, pipeline, store, source, doors.audit, intake=pipeline)
         delivery = Delivery(
             settings,
             pipeline,
-            store=store,
+            past=store,
+            books=pipeline,
             source=source,
             out=out,
             dashboard=lambda: dashboard_at(settings, web.port),

@@ -1,4 +1,4 @@
-"""Composes what is shown of a daemon over HTTP."""
+"""Composes what is shown over HTTP, whether this process tracks or only looks."""
 
 import asyncio
 import secrets
@@ -11,11 +11,11 @@ from msgspec import UNSET, UnsetType
 
 from ringback import __version__
 from ringback.app.charting import Charting
-from ringback.app.cleaning import Cleaner
+from ringback.app.cleaning import Cleaner, Reads
 from ringback.app.parts import make_policy
-from ringback.app.sources import queue_names
-from ringback.ports import Audit, Source, Store
-from ringback.runtime.pipeline import Pipeline
+from ringback.app.sources import names_of_queues
+from ringback.ports import Audit, Past, Source
+from ringback.runtime.desk import Desk
 from ringback.runtime.turns import in_turns
 from ringback.settings import Settings
 from ringback.sources.genesys.regions import REGIONS, find_region
@@ -51,32 +51,39 @@ class Showing:
     """The board of one daemon, and the handlers that show it."""
 
     def __init__(
-        self, settings: Settings, pipeline: Pipeline, store: Store, source: Source, audit: Audit
+        self,
+        settings: Settings,
+        desk: Desk,
+        past: Past,
+        source: Source | None,
+        audit: Audit,
+        *,
+        intake: Reads | None = None,
     ) -> None:
+        """`source` and `intake` are those of this process; None: only others listen."""
         self.board = Board()
         policy = make_policy(settings)
-        self.journal = Journal(store, pipeline.advanced)
-        self.charting = Charting(self.board, store, pipeline.clock, policy.due_grace)
+        self.journal = Journal(past, desk.advanced, reaches=desk.reaches)
+        self.charting = Charting(self.board, past, desk.clock, policy.due_grace)
         self.journal.listen(self.board.apply)
         self.journal.listen(self.charting.apply)
         self.tally = Tally(policy.due_grace)
         self.journal.listen(self.tally.apply)
-        self.feed = Feed(self.journal, pipeline.clock, lambda: (beat_of(pipeline, source.name),))
-        self._pipeline = pipeline
-        self._report = partial(report_of, pipeline, source, settings.source.kind)
-        names = self._names = partial(queue_names, source)
-        self.answers = answers = Answers(self.board, pipeline.clock, secrets.token_hex(4))
+        name = settings.source.name if source is None else source.name
+        self.feed = Feed(self.journal, desk.clock, lambda: (beat_of(desk, name),))
+        self._desk = desk
+        self._report = partial(report_of, desk, source, name, settings.source.kind)
+        names = self._names = names_of_queues(desk, source)
+        self.answers = answers = Answers(self.board, desk.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, platform_link(settings))
         cleanup = settings.cleanup
-        self.cleaner = Cleaner(cleanup, pipeline, source, audit) if cleanup.enabled else None
+        self.cleaner = Cleaner(cleanup, desk, source, audit, intake) if cleanup.enabled else None
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
-            *life_handlers(
-                answers, pipeline, store.history, policy=policy, place=place, audit=audit
-            ),
+            *life_handlers(answers, desk, past.history, policy=policy, place=place, audit=audit),
             *summary_handlers(answers, names, lambda: self.charting.trends, policy.due_grace),
-            *alerts_handlers(answers, pipeline, audit),
-            *sources_handlers(answers, self._reports, lambda: pipeline.position),
+            *alerts_handlers(answers, desk, audit),
+            *sources_handlers(answers, self._reports, lambda: desk.position),
             *trends_handlers(answers, lambda: (self.charting.trends, self.charting.complete)),
             *session_handlers(answers, place, names),
             *audit_handlers(answers, audit),
@@ -88,28 +95,28 @@ class Showing:
 
     async def load(self) -> None:
         """Bring onto the board what was restored, then read the past for the trends."""
-        await in_turns(self.board.load(self._pipeline.tracker))
-        await self._pipeline.committed()
-        self.board.complete(self._pipeline.position)
+        await in_turns(self.board.load(self._desk.tracker))
+        await self._desk.committed()
+        self.board.complete(self._desk.position)
         log.info("board_loaded", callbacks=len(self.board.rows))
         await self.charting.fill()
         await asyncio.Event().wait()
 
     async def follow(self) -> None:
         """Follow the journal from where the daemon has restored."""
-        self.board.position = self._pipeline.position
-        await self.journal.follow(self._pipeline.position)
+        self.board.position = self._desk.position
+        await self.journal.follow(self._desk.position)
 
     def measures(self) -> Iterator[Measure]:
         """Give what is shown, in numbers, and to how many."""
         yield from measures_of_feed(self.feed)
-        rules = [rule.name for rule in self._pipeline.tracker.rules.rules]
+        rules = [rule.name for rule in self._desk.tracker.rules.rules]
         yield from measures_of_board(self.board, rules)
         yield from measures_of_tally(self.tally, rules)
         if self.cleaner is not None:
             yield from measures_of_cleanup(self.cleaner.outcomes)
         if self.charting.begun:
-            waiting, now = self.charting.trends.waiting, self._pipeline.clock.now()
+            waiting, now = self.charting.trends.waiting, self._desk.clock.now()
             yield from measures_of_queues(self.board, waiting, self._names(), now)
 
     def _reports(self) -> list[SourceReport]:

@@ -1,9 +1,10 @@
 """Makes of settings what the daemon listens to."""
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,7 @@ from ringback.app.simulating import make_centre
 from ringback.errors import RecordingError
 from ringback.ports import Intake, Source
 from ringback.runtime.clock import SystemClock
+from ringback.runtime.desk import Desk
 from ringback.runtime.pipeline import Pipeline
 from ringback.settings import Settings
 from ringback.simulator.centre import ContactCentre
@@ -22,7 +24,7 @@ from ringback.sources.genesys.source import GenesysSource
 from ringback.sources.recording import RecordingSource
 from ringback.sources.websocket import WebsocketSource
 
-__all__ = ["make_source", "queue_names", "resumed_centre"]
+__all__ = ["make_source", "names_of_queues", "queue_names", "resumed_centre"]
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,14 @@ def queue_names(source: Source) -> Mapping[str, str]:
             return source.queue_names
         case _:
             return {}
+
+
+def names_of_queues(desk: Desk, source: Source | None) -> Callable[[], Mapping[str, str]]:
+    """Give what gives the names of queues: without a source those that trackers have heard."""
+    if source is not None:
+        return partial(queue_names, source)
+    queues = desk.tracker.queues
+    return lambda: {one.queue_id: one.name for one in queues.values() if one.name}
 
 
 class _SimulatedSource:

@@ -140,6 +140,10 @@ class Ledger:
             gap for gap in self.gaps.values() if gap.until is None and source in (None, gap.source)
         ]
 
+    def blind_since(self, source: str) -> datetime | None:
+        """Say when the earliest gap of a source began that lasts; None while all is heard."""
+        return min((gap.since for gap in self.open_gaps(source)), default=None)
+
     def hears_all(self, source: str) -> bool:
         """Whether a source hears, and nothing is missing."""
         ear = self._ears.get(source)

@@ -20,8 +20,8 @@ from ringback.core.events import AlertData, rfc3339
 from ringback.core.watch.messages import Message, Phase
 from ringback.core.watch.notices import Notices
 from ringback.errors import DeliveryError, DeliveryFault, PositionGone
-from ringback.ports import Entry, Receiver, Store
-from ringback.runtime.pipeline import Pipeline
+from ringback.ports import Entry, Past, Receiver
+from ringback.runtime.desk import Books
 from ringback.wire.cloudevents import decode
 
 __all__ = ["Outbox", "Patience"]
@@ -60,8 +60,8 @@ class Outbox:
         receiver: Receiver,
         notices: Notices,
         *,
-        store: Store,
-        pipeline: Pipeline,
+        past: Past,
+        books: Books,
         patience: Patience,
         chance: random.Random,
         fires: Callable[[str], bool],
@@ -80,8 +80,8 @@ class Outbox:
         """Why the last attempt failed; None if it did not."""
         self.failing_since: datetime | None = None
         self._reader = f"receiver {name}"
-        self._store = store
-        self._pipeline = pipeline
+        self._past = past
+        self._books = books
         self._patience = patience
         self._chance = chance
         self._fires = fires
@@ -95,43 +95,43 @@ class Outbox:
     def restore(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Take over what was stored, this receiver's and others' alike."""
         mine = [row for row in rows if row[0].startswith(self.notices.prefix)]
-        self.notices.restore(mine, self._pipeline.clock.now())
+        self.notices.restore(mine, self._books.clock.now())
 
     def silences_changed(self) -> None:
         """Look again at what is silenced."""
-        self.notices.recheck(self._pipeline.clock.now())
-        self._pipeline.keep(self.notices.unsaved())
+        self.notices.recheck(self._books.clock.now())
+        self._books.keep(self.notices.unsaved())
         self._news.set()
 
     def bury(self, number: int) -> bool:
         """Let a dead letter go; whether there was one."""
         found = self.notices.bury(number)
-        self._pipeline.keep(self.notices.unsaved())
+        self._books.keep(self.notices.unsaved())
         return found
 
     async def hear(self) -> None:
         """Take in what is told of alerts, until cancelled."""
-        cursor = await self._store.cursor(self._reader)
+        cursor = await self._books.cursor(self._reader)
         # To a new receiver only what still fires is news.
-        past = self._pipeline.position if cursor is None else 0
+        past = self._books.position if cursor is None else 0
         cursor = cursor or 0
-        await self._pipeline.note_told(self._reader, cursor)
+        await self._books.note_told(self._reader, cursor)
         while True:
-            if cursor >= self._pipeline.position:
-                await self._pipeline.advanced(cursor)
+            if cursor >= self._books.position:
+                await self._books.advanced(cursor)
+            upto = self._books.position
             try:
-                entries = await self._store.read(cursor, CHUNK)
+                entries = await self._past.read(cursor, CHUNK)
             except PositionGone as gone:
                 self._fell_behind(cursor, gone)
                 cursor = gone.oldest - 1
                 continue
-            if not entries:
-                continue
             self._take(entries, past)
-            cursor = entries[-1].position
+            # Positions may leave some out: where no entry is, there is nothing to wait for.
+            cursor = entries[-1].position if entries else upto
             # Without a pause before the cursor is noted: both go into one commit.
-            self._pipeline.keep(self.notices.unsaved())
-            await self._pipeline.note_told(self._reader, cursor)
+            self._books.keep(self.notices.unsaved())
+            await self._books.note_told(self._reader, cursor)
             if len(entries) < CHUNK:
                 await asyncio.sleep(PACE)
 
@@ -140,7 +140,7 @@ class Outbox:
         refresh_at = self._next_refresh(0.0)
         while True:
             self._news.clear()
-            now = self._pipeline.clock.now()
+            now = self._books.clock.now()
             message = self.notices.message or self.notices.compose(now)
             if message is not None:
                 await self._deliver(message)
@@ -157,7 +157,7 @@ class Outbox:
         await self._idle.wait()
 
     def _take(self, entries: Sequence[Entry], past: int) -> None:
-        now = self._pipeline.clock.now()
+        now = self._books.clock.now()
         for entry in entries:
             if ALERT not in entry.body:
                 continue
@@ -169,7 +169,7 @@ class Outbox:
 
     def _fell_behind(self, cursor: int, gone: PositionGone) -> None:
         """Part of what was told is not kept any more: compare with what is."""
-        now = self._pipeline.clock.now()
+        now = self._books.clock.now()
         if cursor:
             log.warning("reader_fell_behind", reader=self._reader, after=cursor, oldest=gone.oldest)
         self.notices.forget_unless(self._fires, rfc3339(now), now)
@@ -180,16 +180,16 @@ class Outbox:
         tries = 0
         while True:
             tries += 1
-            began = self._pipeline.clock.now()
+            began = self._books.clock.now()
             error = await self._attempt(lambda: self.receiver.deliver(message))
-            now = self._pipeline.clock.now()
+            now = self._books.clock.now()
             if tries > 1 and (error is None or error.fault not in NOT_SENT):
                 self.notices.tried(began)
             if error is None:
                 self.sent += 1
                 self._waits = self._doubling()
                 self.notices.delivered(now)
-                self._pipeline.keep(self.notices.unsaved())
+                self._books.keep(self.notices.unsaved())
                 return
             if error.fault is DeliveryFault.REFUSED:
                 self._give_up(error, tries, now, again=False)
@@ -230,13 +230,13 @@ class Outbox:
         self.failures[error.fault] += 1
         if self.failing_since is None or error.problem != self.problem:
             log.warning("receiver_fails", receiver=self.name, problem=error.problem)
-        self.failing_since = self.failing_since or self._pipeline.clock.now()
+        self.failing_since = self.failing_since or self._books.clock.now()
         self.problem = error.problem
 
     def _give_up(self, error: DeliveryError, tries: int, now: datetime, *, again: bool) -> None:
         dead = self.notices.give_up(error.problem, tries, now, again=again)
         self.given_up += 1
-        self._pipeline.keep(self.notices.unsaved())
+        self._books.keep(self.notices.unsaved())
         log.error(
             "message_given_up",
             receiver=self.name,
@@ -248,8 +248,8 @@ class Outbox:
 
     async def _stored(self) -> None:
         """Wait until all that was decided on is stored."""
-        self._pipeline.keep(self.notices.unsaved())
-        await self._pipeline.committed()
+        self._books.keep(self.notices.unsaved())
+        await self._books.committed()
 
     async def _refresh(self) -> None:
         if items := list(self.notices.open()):

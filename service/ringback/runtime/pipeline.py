@@ -25,6 +25,7 @@ from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher, Silence
 from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Reading, Row, Store
+from ringback.runtime.desk import Freshness
 from ringback.runtime.firing import Firing
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
@@ -191,8 +192,7 @@ class Pipeline:
 
     def blind_since(self) -> datetime | None:
         """Say when the earliest gap began that still lasts."""
-        gaps = self.tracker.repair.ledger.open_gaps(self.source)
-        return min((gap.since for gap in gaps), default=None)
+        return self.tracker.repair.ledger.blind_since(self.source)
 
     def read(self, reading: Reading) -> frozenset[str]:
         """Take the answer of a REST read; give the queues of which frames must have been lost."""
@@ -244,7 +244,7 @@ class Pipeline:
 
     # What people do
 
-    def acknowledge(self, alert_id: str, by: str) -> None:
+    async def acknowledge(self, alert_id: str, by: str) -> None:
         """Note who has seen that an alert is firing. Raises `AlertError`."""
         now = self._now()
         change = self.tracker.acknowledge(alert_id, by, now)
@@ -252,7 +252,7 @@ class Pipeline:
             self._keep_deed(now, Acknowledge(alert_id, by))
         self.take(change)
 
-    def silence(
+    async def silence(
         self, matchers: Sequence[Matcher], until: datetime, by: str, comment: str
     ) -> Silence:
         """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
@@ -263,7 +263,7 @@ class Pipeline:
         self._take_all(changes)
         return silence
 
-    def end_silence(self, silence_id: str, by: str) -> None:
+    async def end_silence(self, silence_id: str, by: str) -> None:
         """End a silence before its time. Raises `SilenceUnknown`."""
         now = self._now()
         changes = self.tracker.end_silence(silence_id)
@@ -323,6 +323,10 @@ class Pipeline:
         if rows:
             self._gather()
 
+    async def cursor(self, reader: str) -> int | None:
+        """Give how far a reader was when that was last stored; None for a new one."""
+        return await self._store.cursor(reader)
+
     async def note_told(self, reader: str, position: int) -> None:
         """Note how far a reader is. The next commit stores it; on its own it causes none."""
         self._batch.cursors[reader] = position
@@ -334,6 +338,15 @@ class Pipeline:
         """Wait until the journal's committed position is beyond `after`."""
         async with self._advanced:
             await self._advanced.wait_for(lambda: self.position > after)
+
+    async def reaches(self, position: int) -> bool:
+        """Whether the journal has come to a position."""
+        return position <= self.position
+
+    def freshness(self, source: str) -> Freshness:
+        """Say how fresh a source is."""
+        hears = self.tracker.repair.ledger.hears_all(source)
+        return Freshness(hears, self.tracker.repair.ledger.blind_since(source), self.heard_at)
 
     async def committed(self) -> None:
         """Wait until all that was decided so far is committed."""

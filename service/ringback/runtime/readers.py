@@ -7,8 +7,8 @@ next batch, so after a crash it is told the last few entries again: at least onc
 import structlog
 
 from ringback.errors import PositionGone
-from ringback.ports import Sink, Store
-from ringback.runtime.pipeline import Pipeline
+from ringback.ports import Past, Sink
+from ringback.runtime.desk import Books
 
 __all__ = ["read_forever"]
 
@@ -17,20 +17,22 @@ CHUNK = 500
 log = structlog.get_logger(__name__)
 
 
-async def read_forever(name: str, sink: Sink, store: Store, pipeline: Pipeline) -> None:
+async def read_forever(name: str, sink: Sink, past: Past, books: Books) -> None:
     """Hand a sink every entry of the journal that it has not dealt with, until cancelled."""
-    cursor = await store.cursor(name) or 0
-    await pipeline.note_told(name, cursor)
+    cursor = await books.cursor(name) or 0
+    await books.note_told(name, cursor)
     while True:
-        if cursor >= pipeline.position:
-            await pipeline.advanced(cursor)
+        if cursor >= books.position:
+            await books.advanced(cursor)
+        upto = books.position
         try:
-            entries = await store.read(cursor, CHUNK)
+            entries = await past.read(cursor, CHUNK)
         except PositionGone as gone:
             log.warning("reader_fell_behind", reader=name, after=cursor, oldest=gone.oldest)
             cursor = gone.oldest - 1
             continue
         if entries:
             await sink.tell(entries)
-            cursor = entries[-1].position
-            await pipeline.note_told(name, cursor)
+        # Positions may leave some out: where no entry is, there is nothing to wait for.
+        cursor = entries[-1].position if entries else upto
+        await books.note_told(name, cursor)

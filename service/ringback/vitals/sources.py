@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from ringback.core.events import rfc3339
 from ringback.core.gaps import MOST_TOPICS_TOLD, Gap
 from ringback.ports import Source
-from ringback.runtime.pipeline import Pipeline
+from ringback.runtime.desk import Desk
 from ringback.sources.genesys.fleet import ChannelState
 from ringback.sources.genesys.source import GenesysSource
 from ringback.web.api.sources import ChannelReport, GapReport, ReadsReport, SourceReport
@@ -16,9 +16,12 @@ from ringback.web.feed.portions import SourceBeat
 __all__ = ["beat_of", "report_of"]
 
 
-def report_of(pipeline: Pipeline, source: Source, kind: str, at: float) -> SourceReport:
-    """Report on a source; `at` is the present on the loop's clock."""
-    repair = pipeline.tracker.repair
+def report_of(desk: Desk, source: Source | None, name: str, kind: str, at: float) -> SourceReport:
+    """Report on a source; `at` is the present on the loop's clock.
+
+    Without a source, as where only others listen, it is as much as trackers have told.
+    """
+    repair, fresh = desk.tracker.repair, desk.freshness(name)
     reads: ReadsReport | UnsetType = UNSET
     genesys = source if isinstance(source, GenesysSource) else None
     if genesys is not None:
@@ -30,14 +33,14 @@ def report_of(pipeline: Pipeline, source: Source, kind: str, at: float) -> Sourc
             failed=dict(reconciliation.failures),
         )
     channels = None if genesys is None else genesys.fleet.channels
-    gaps = [gap for gap in repair.ledger.gaps.values() if gap.source == source.name]
+    gaps = [gap for gap in repair.ledger.gaps.values() if gap.source == name]
     return SourceReport(
-        name=source.name,
+        name=name,
         kind=kind,
-        hears=repair.ledger.hears_all(source.name),
-        blind_since=_time(pipeline.blind_since()),
-        last_frame=_time(pipeline.heard_at),
-        problems=list(source.problems),
+        hears=fresh.hears,
+        blind_since=_time(fresh.blind_since),
+        last_frame=_time(fresh.last_frame),
+        problems=[] if source is None else list(source.problems),
         queues=UNSET if genesys is None else len(genesys.queues),
         topics=UNSET if channels is None else sum(len(one.topics) for one in channels),
         topics_rejected=UNSET if genesys is None else len(genesys.fleet.rejected),
@@ -47,13 +50,14 @@ def report_of(pipeline: Pipeline, source: Source, kind: str, at: float) -> Sourc
     )
 
 
-def beat_of(pipeline: Pipeline, name: str) -> SourceBeat:
+def beat_of(desk: Desk, name: str) -> SourceBeat:
     """Say how fresh a source is, for heartbeats."""
+    fresh = desk.freshness(name)
     return SourceBeat(
         name=name,
-        hears=pipeline.tracker.repair.ledger.hears_all(name),
-        blind_since=_time(pipeline.blind_since()),
-        last_frame=_time(pipeline.heard_at),
+        hears=fresh.hears,
+        blind_since=_time(fresh.blind_since),
+        last_frame=_time(fresh.last_frame),
     )
 
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 import msgspec
 
 from ringback.core.events import Event
-from ringback.ports import Entry, Store
+from ringback.ports import Entry, Past
 from ringback.web.masking import masked_body
 from ringback.wire.cloudevents import decode_known
 
@@ -64,17 +64,22 @@ class Journal:
 
     def __init__(
         self,
-        store: Store,
+        store: Past,
         advanced: Callable[[int], Awaitable[None]],
         *,
+        reaches: Callable[[int], Awaitable[bool]] | None = None,
         most_entries: int = MOST_ENTRIES,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """`advanced` waits until the committed position is beyond the one that it is given."""
+        """`advanced` waits until the committed position is beyond the one that it is given.
+
+        `reaches` says whether a position was told somewhere; None: only what was told here was.
+        """
         self.position = 0
         """Of the last entry that was read; all listeners have it."""
         self._store = store
         self._advanced = advanced
+        self._reaches = reaches
         self._end = _End(most_entries, most_bytes)
         self._listeners: list[Callable[[Sequence[Told]], None]] = []
         self._bell = Bell()
@@ -103,6 +108,12 @@ class Journal:
         """Wait until there is something after a position."""
         while self.position <= position:
             await self._bell.wait()
+
+    async def reaches(self, position: int) -> bool:
+        """Whether a position is one of this journal's. Where several tell it, others are ahead."""
+        if position <= self.position or self._reaches is None:
+            return position <= self.position
+        return await self._reaches(position)
 
     def at_hand(self, after: int, most_bytes: int) -> Sequence[Told] | None:
         """Give what follows a position, up to some size; None if that is not kept any more."""

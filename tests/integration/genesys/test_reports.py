@@ -15,7 +15,7 @@ CALM = Options(arrivals_per_minute=10, max_live=80, remember=5000, stuck_seconds
 
 def report(found: Following) -> SourceReport:
     at = asyncio.get_running_loop().time()
-    return report_of(found.pipeline, found.source, "genesys", at)
+    return report_of(found.pipeline, found.source, found.source.name, "genesys", at)
 
 
 def test_it_tells_of_channels_topics_reads_and_gaps_with_their_repair() -> None:

@@ -439,10 +439,10 @@ async def test_what_is_recorded_replays_to_the_same_bytes() -> None:
         await asyncio.sleep(0.7)
         pipeline.fire()
     pipeline.frame(frame("c-2"))
-    pipeline.acknowledge("c-8/due_not_released/1", "ada")
-    pipeline.acknowledge("c-8/due_not_released/1", "bob")
+    await pipeline.acknowledge("c-8/due_not_released/1", "ada")
+    await pipeline.acknowledge("c-8/due_not_released/1", "bob")
     with pytest.raises(AlertUnknown):
-        pipeline.acknowledge("c-8/due_not_released/2", "ada")
+        await pipeline.acknowledge("c-8/due_not_released/2", "ada")
     pipeline.read(Reading(rest("c-3", **OVER), clock.now()))
     pipeline.read(Reading(b"<html>", clock.now()))
     settling = asyncio.create_task(pipeline.settle_forever())
@@ -482,7 +482,7 @@ async def test_what_a_source_is_like_is_recorded_and_replays_to_the_same_bytes()
         pipeline.fire()
     for _ in range(12):
         pipeline.frame(b"nonsense")
-    pipeline.acknowledge("source:main/lagging/1", "ada")
+    await pipeline.acknowledge("source:main/lagging/1", "ada")
     await pipeline.commit()
     told: list[Event] = []
     replay = Replay(Tracker(Policy()), decoder(), told.append, lambda _: None)

@@ -4,7 +4,7 @@ A silenced alert fires, is shown and is resolved as any other; only receivers ar
 When the silence ends and it still fires, they are.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -107,6 +107,8 @@ class Silences:
     def __init__(self) -> None:
         self.changes = 0
         """How often something has changed, in this process."""
+        self.changed: Callable[[], None] = _nobody
+        """Called whenever something has."""
         self._silences: dict[str, Silence] = {}
         self._unsaved: dict[str, bytes | None] = {}
 
@@ -194,12 +196,20 @@ class Silences:
     def _keep(self, silence: Silence) -> None:
         self._silences[silence.id] = silence
         self._unsaved[SILENCE + silence.id] = _encode(silence)
-        self.changes += 1
+        self._change()
 
     def _drop(self, silence: Silence) -> None:
         del self._silences[silence.id]
         self._unsaved[SILENCE + silence.id] = None
+        self._change()
+
+    def _change(self) -> None:
         self.changes += 1
+        self.changed()
+
+
+def _nobody() -> None:
+    """Nobody is told."""
 
 
 def _applies(matcher: Matcher, subject: Subject) -> bool:

@@ -1,5 +1,6 @@
 """`/api/v1/alerts`: what is firing, and acknowledging it."""
 
+from contextlib import suppress
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -9,9 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ringback.core.events import AlertProof, Time, rfc3339
 from ringback.core.lifecycle import State
-from ringback.core.tracker import Tracker
 from ringback.core.watch.silences import Silences
-from ringback.errors import AlertOver, AlertUnknown
+from ringback.errors import AlertError, AlertOver, AlertUnknown
 from ringback.ports import Audit
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import Nothing, read_body, read_query
@@ -76,7 +76,7 @@ class Seen(Answer, kw_only=True):
 class Acknowledging(Decided, Protocol):
     """Whoever decides on alerts."""
 
-    def acknowledge(self, alert_id: str, by: str) -> None:
+    async def acknowledge(self, alert_id: str, by: str) -> None:
         """Note who has seen that an alert is firing. Raises `AlertError`."""
 
 
@@ -117,25 +117,22 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
         alert_id = (await read_body(request, Acknowledge)).alert_id
         head = answers.begin()
         who = visitor_of(request).name
+        tracker = deciding.tracker
         try:
-            deciding.tracker.firing(alert_id)
+            seen = seen_by(tracker.firing(alert_id))
             await audit.note(who, "acknowledge", alert_id, **facts_of(request))
-            deciding.acknowledge(alert_id, who)
+            await deciding.acknowledge(alert_id, who)
         except AlertUnknown as error:
             raise NotFoundException(str(error)) from None
         except AlertOver as error:
             raise ClientException(str(error), status_code=409) from None
-        seen = _seen(deciding.tracker, alert_id)
         await deciding.committed()
+        with suppress(AlertError):  # it may be over by now
+            seen = seen or seen_by(tracker.firing(alert_id))
+        seen = seen or Acknowledged(who, head["now"])
         return answers.private(Seen(**head, alert_id=alert_id, acknowledged=seen))
 
     return [alerts, acknowledge]
-
-
-def _seen(tracker: Tracker, alert_id: str) -> Acknowledged:
-    seen = seen_by(tracker.firing(alert_id))
-    assert seen is not None  # noqa: S101  # it was acknowledged just now
-    return seen
 
 
 def _alert(alarm: Alarm, silences: Silences) -> Alert:

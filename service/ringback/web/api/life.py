@@ -31,7 +31,9 @@ History = Callable[[str, int], Awaitable[Sequence[Entry]]]
 class Decided(Protocol):
     """Whoever decides; what it knows may be ahead of what is committed."""
 
-    tracker: Tracker
+    @property
+    def tracker(self) -> Tracker:
+        """All that is known."""
 
     async def committed(self) -> None:
         """Wait until all that was decided so far is committed."""

@@ -73,14 +73,16 @@ class SilenceAnswer(Answer, kw_only=True):
 class Silencing(Protocol):
     """Whoever decides on silences."""
 
-    tracker: Tracker
+    @property
+    def tracker(self) -> Tracker:
+        """All that is known."""
 
-    def silence(
+    async def silence(
         self, matchers: Sequence[Matcher], until: datetime, by: str, comment: str
     ) -> Silence:
         """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
 
-    def end_silence(self, silence_id: str, by: str) -> None:
+    async def end_silence(self, silence_id: str, by: str) -> None:
         """End a silence before its time. Raises `SilenceUnknown`."""
 
     async def committed(self) -> None:
@@ -135,7 +137,7 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
             said = " ".join(f"{one.field}={one.value}{'*' * one.prefix}" for one in matchers)
             subject = f"{said} until {rfc3339(until)}"
             await audit.note(who, "silence", subject, **facts_of(request))
-            made = deciding.silence(matchers, until, who, asked.comment)
+            made = await deciding.silence(matchers, until, who, asked.comment)
         except SilenceRefused as error:
             # The body is as described; it does not go with the present.
             raise ClientException(str(error), status_code=409) from None
@@ -160,7 +162,7 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
         try:
             ended = silences.get(silence_id)
             await audit.note(who, "end_silence", silence_id, **facts_of(request))
-            deciding.end_silence(silence_id, who)
+            await deciding.end_silence(silence_id, who)
         except SilenceUnknown as error:
             raise NotFoundException(str(error)) from None
         await deciding.committed()

@@ -108,7 +108,7 @@ class Feed:
     def lag(self) -> int:
         """How many entries the reader is behind that is furthest behind."""
         position = self.journal.position
-        return max((position - reader.position for reader in self._following), default=0)
+        return max((0, *(position - reader.position for reader in self._following)))
 
     async def portion(self, after: int, wish: Wish) -> Portion:
         """Give what follows a position, as much as is written at once. Raises `PositionGone`."""

@@ -64,7 +64,7 @@ async def _write(
     form: Callable[[Turn], bytes],
     write: Callable[[bytes], Awaitable[None]],
 ) -> Ending:
-    if reader.position > feed.journal.position:
+    if not await feed.journal.reaches(reader.position):
         return Ending.AHEAD
     try:
         while (turn := await reader.turn(feed)) is not None:
