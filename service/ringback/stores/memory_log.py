@@ -179,10 +179,21 @@ class MemoryStepLog:
                 if entry.position > after:
                     yield step.subjects[index] if step.subjects else "", entry
 
-    @property
-    def position(self) -> int:
-        """The sequence of the last step."""
+    async def position(self) -> int:
+        """Give the sequence of the last step; 0 when there never was one."""
         return self._position
+
+    async def read(self, after: int, limit: int) -> Sequence[Step]:
+        """Give at most `limit` steps that follow `after`, oldest first. Raises `PositionGone`."""
+        if after < self.gone:
+            raise PositionGone(NAME, after, self.gone + 1)
+        start = bisect_right(self._steps, after, key=_sequence)
+        return list(islice(filter(_shown, islice(self._steps, start, None)), limit))
+
+    async def history(self, partition: int, key: str, limit: int) -> Sequence[Step]:
+        """Give the last `limit` steps of one row that are kept, oldest first."""
+        mine = (s for s in self._steps if (s.partition, s.row.conversation_id) == (partition, key))
+        return list(deque(mine, limit))
 
     def forget(self, before: datetime) -> None:
         """Remove what is older, as retention would: last steps too."""
@@ -268,7 +279,8 @@ class MemoryPartitionStore:
 
     async def position(self) -> int:
         """Give the position that no event so far is beyond; 0 when there was no step yet."""
-        return end_of_step(self._log.position) if self._log.position else 0
+        last = await self._log.position()
+        return end_of_step(last) if last else 0
 
     async def cursor(self, reader: str) -> int | None:
         """Give the last position that `reader` has dealt with; None for a new reader."""

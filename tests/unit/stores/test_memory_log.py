@@ -221,3 +221,25 @@ async def test_rows_that_were_not_written_for_long_are_found_oldest_first(clock:
     assert store.older(now - timedelta(seconds=15), 9) == ["b"]
     assert store.older(now + timedelta(seconds=1), 9) == ["b", "c", "a"]
     assert MemoryPartitionStore(log, 1).older(now, 9) == []
+
+
+async def test_steps_are_read_by_place_and_by_row(clock: Hands) -> None:
+    log = MemoryStepLog(clock)
+    store = await loaded(log)
+    await store.commit(batch("a", b"1"), clock.now())
+    await store.commit(Batch({}, [], {"inputs": 3}), clock.now())
+    await store.commit(batch("b", b"2"), clock.now())
+    await store.commit(batch("a", b"3"), clock.now())
+    assert await log.position() == 4
+    assert [step.sequence for step in await log.read(1, 1)] == [3]
+    assert [step.sequence for step in await log.read(0, 9)] == [1, 3, 4]
+    assert await log.read(4, 9) == []
+    assert [step.row.state for step in await log.history(0, "a", 9)] == [b"1", b"3"]
+    assert [step.row.state for step in await log.history(0, "a", 1)] == [b"3"]
+    clock.go_on(10)
+    await store.commit(batch("c", b"4"), clock.now())
+    log.forget(clock.now())
+    with pytest.raises(PositionGone) as gone:
+        await log.read(3, 9)
+    assert gone.value.oldest == 5
+    assert [step.sequence for step in await log.read(4, 9)] == [5]
