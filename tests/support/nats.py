@@ -5,13 +5,14 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import nats
 from nats.errors import Error as NatsError
 
 from support.debian import require_debian
 
-__all__ = ["Node", "cluster", "free_ports", "one_node", "server_command"]
+__all__ = ["LOOPBACK", "Node", "Place", "cluster", "free_ports", "one_node", "server_command"]
 
 PATIENCE = 30.0
 """Seconds for a server or a cluster to be ready."""
@@ -31,15 +32,36 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+class Place(NamedTuple):
+    """Where in a network a process runs."""
+
+    address: str
+    command: tuple[str, ...] = ()
+    """What begins the command of a process that is to run there."""
+
+
+LOOPBACK = Place("127.0.0.1")
+
+
 class Node:
     """One server: its folder and ports stay the same over kills and starts."""
 
-    def __init__(self, name: str, folder: Path, port: int, monitor: int, config: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        port: int,
+        monitor: int,
+        config: str,
+        *,
+        place: Place = LOOPBACK,
+    ) -> None:
         self.name = name
         self.folder = folder
         self.port = port
-        self.url = f"nats://127.0.0.1:{port}"
-        self.monitor = f"http://127.0.0.1:{monitor}"
+        self.place = place
+        self.url = f"nats://{place.address}:{port}"
+        self.monitor = f"http://{place.address}:{monitor}"
         self.process: asyncio.subprocess.Process | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "nats.conf"
@@ -49,6 +71,7 @@ class Node:
         """Start it; `ready` waits for it."""
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
+                *self.place.command,
                 server_command(),
                 "-c",
                 str(self.config),
@@ -89,12 +112,20 @@ async def _ignore(_: Exception) -> None:
     """Say nothing of servers that are not there yet."""
 
 
-def _config(name: str, folder: Path, port: int, monitor: int, more: str = "") -> str:
+def _config(
+    name: str,
+    folder: Path,
+    port: int,
+    monitor: int,
+    more: str = "",
+    *,
+    address: str = LOOPBACK.address,
+) -> str:
     return f"""
 server_name: "{name}"
-host: "127.0.0.1"
+host: "{address}"
 port: {port}
-http: "127.0.0.1:{monitor}"
+http: "{address}:{monitor}"
 jetstream {{ store_dir: "{folder / "store"}", max_memory_store: 256MB, max_file_store: 4GB }}
 {more}
 """
@@ -117,18 +148,22 @@ async def one_node(folder: Path, more: str = "") -> AsyncIterator[Node]:
 
 
 @asynccontextmanager
-async def cluster(folder: Path, more: str = "") -> AsyncIterator[Sequence[Node]]:
+async def cluster(
+    folder: Path, more: str = "", places: Sequence[Place] = (LOOPBACK,) * 3
+) -> AsyncIterator[Sequence[Node]]:
     """Run three servers that replicate."""
     ports = free_ports(9)
-    routes = ", ".join(f'"nats-route://127.0.0.1:{port}"' for port in ports[6:])
+    addresses = [f"{place.address}:{port}" for place, port in zip(places, ports[6:], strict=True)]
+    routes = ", ".join(f'"nats-route://{address}"' for address in addresses)
     nodes = []
-    for index in range(3):
+    for index, place in enumerate(places):
         name = f"n{index + 1}"
         route = f"""
-cluster {{ name: "ringback", listen: "127.0.0.1:{ports[6 + index]}", routes: [{routes}] }}
+cluster {{ name: "ringback", listen: "{addresses[index]}", routes: [{routes}] }}
 {more}"""
-        config = _config(name, folder / name, ports[index], ports[3 + index], route)
-        nodes.append(Node(name, folder / name, ports[index], ports[3 + index], config))
+        port, monitor = ports[index], ports[3 + index]
+        config = _config(name, folder / name, port, monitor, route, address=place.address)
+        nodes.append(Node(name, folder / name, port, monitor, config, place=place))
     try:
         for node in nodes:
             await node.start()
