@@ -8,7 +8,6 @@ a committed position is ever shown to readers.
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -27,6 +26,7 @@ from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Reading, Row, Store
 from ringback.runtime.desk import Freshness
 from ringback.runtime.firing import Firing
+from ringback.runtime.gathering import GROUP, Gathering
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import (
@@ -48,15 +48,9 @@ __all__ = ["RESTART", "Pipeline", "Quarantine"]
 
 log = structlog.get_logger(__name__)
 
-GROUP = 500
-"""Changes committed together at the most, unless more came while the last commit ran."""
-LINGER = 0.005
-"""Seconds that a batch waits for company."""
 RESTART = "restart"
 IN_FLIGHT = timedelta(seconds=30)
 """A move that a read shows and that is younger may still be told by a frame."""
-ROOM = 4 * GROUP
-"""Uncommitted changes at which sources are asked to wait."""
 
 
 class Quarantine(Protocol):
@@ -75,7 +69,7 @@ class Recorder(Protocol):
         """Keep one record; never raises."""
 
 
-class Pipeline:
+class Pipeline(Gathering):
     """The one way in. It is the `Intake` of its source."""
 
     def __init__(
@@ -92,6 +86,7 @@ class Pipeline:
         reads: bool = False,
     ) -> None:
         """`reads` says whether the source can read conversations."""
+        super().__init__(encoder)
         self.tracker = tracker
         self.decoder = decoder
         self.clock = clock
@@ -99,50 +94,26 @@ class Pipeline:
         """The name of the source whose intake this is."""
         self._started_at = clock.now()
         self._firing = Firing(tracker)
-        self._encode = encoder.encode
         self._store = store
         self._quarantine = quarantine
         self._record = record
         self._reads = reads
-        self._batch = _empty()
-        self._gathered = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._full = asyncio.Event()
-        self._committing = asyncio.Lock()
         self._pulse: Pulse | None = None
         self._turns: Iterator[list[Change]] = iter(())
         self._unsettled = asyncio.Event()
         self._settled = asyncio.Event()
-        self._advanced = asyncio.Condition()
-        self.position = 0
-        """Of the last committed journal entry."""
         self.told: dict[str, int] = {}
         """How far each reader is."""
-        self.waking_at: int | None = None
-        """What the wake-up is armed for, milliseconds since the epoch."""
-        self.rearm = asyncio.Event()
-        """Set when something became due earlier than the wake-up is armed for."""
         self.frames: Counter[str] = Counter()
         """Frames by what they were."""
         self.corrections = 0
         """Single reads that have shown lost frames although no gap was known."""
-        self.commits = 0
-        self.commit_seconds = 0.0
-        """How long they took, all together."""
-        self.pending_since: float | None = None
-        """Since when a commit is under way, on the loop's clock."""
         self.heard_at: datetime | None = None
         """When the last frame came."""
         self.woke_at: float | None = None
         """When the wake-up last looked for what is due, on the loop's clock."""
 
     # What sources call
-
-    async def room(self) -> None:
-        """Wait until another frame can be taken."""
-        if not self._room.is_set():
-            await self._room.wait()
 
     def frame(self, frame: bytes | str) -> None:
         """Take one frame; whatever is wrong with it, the next one is taken too."""
@@ -154,13 +125,13 @@ class Pipeline:
         except FrameError as error:
             self.frames[error.fault] += 1
             self._quarantine.put(frame, error, now)
-            self._take_all(self.tracker.undecodable(now))
+            self.take_all(self.tracker.undecodable(now))
             return
         if isinstance(decoded, Snapshot):
             self.frames["snapshot"] += 1
             self.take(self.tracker.observe(decoded, now))
             if changes := self.tracker.heard(now):
-                self._take_all(changes)
+                self.take_all(changes)
         else:
             self.frames[type(decoded).__name__.lower()] += 1
 
@@ -169,7 +140,7 @@ class Pipeline:
         now = self._now()
         self._keep_gap(now, Gap(self.source, "connected", topics=list(topics), reads=self._reads))
         log.info("source_hears", source=self.source, topics=len(topics) or "all")
-        self._take_all(self.tracker.connected(self.source, topics, now))
+        self.take_all(self.tracker.connected(self.source, topics, now))
 
     def disconnected(
         self, cause: str, since: datetime | None = None, topics: Collection[str] = ()
@@ -188,7 +159,7 @@ class Pipeline:
             topics=len(topics) or "all",
             since=rfc3339(since),
         )
-        self._take_all(self.tracker.disconnected(self.source, cause, since, topics, now))
+        self.take_all(self.tracker.disconnected(self.source, cause, since, topics, now))
 
     def blind_since(self) -> datetime | None:
         """Say when the earliest gap began that still lasts."""
@@ -207,7 +178,7 @@ class Pipeline:
             self._quarantine.put(reading.body, error, now)
             return frozenset()
         self.frames["read"] += 1
-        self._take_all(changes)
+        self.take_all(changes)
         if not calm:
             return frozenset()
         missed = frozenset(queue for change in changes for queue in _missed(change, reading))
@@ -229,7 +200,7 @@ class Pipeline:
         now, self._pulse = self._now(), pulse
         if self._record is not None:
             self._record(now, encode_pulse(self.source, pulse), "pulse")
-        self._take_all(self.tracker.beats(self.source, pulse, now))
+        self.take_all(self.tracker.beats(self.source, pulse, now))
 
     def follows(self, queue_ids: Collection[str]) -> None:
         """Note which queues are listened to."""
@@ -240,7 +211,7 @@ class Pipeline:
         now = self._now()
         if self._record is not None:
             self._record(now, encode_settings(settings), "settings")
-        self._take_all(self.tracker.observe_settings(settings, now))
+        self.take_all(self.tracker.observe_settings(settings, now))
 
     # What people do
 
@@ -260,7 +231,7 @@ class Pipeline:
         silence, changes = self.tracker.silence(matchers, until, by, comment, now)
         texts = [MatcherText(one.field, one.value, one.prefix) for one in matchers]
         self._keep_deed(now, BeginSilence(texts, until, by, comment))
-        self._take_all(changes)
+        self.take_all(changes)
         return silence
 
     async def end_silence(self, silence_id: str, by: str) -> None:
@@ -268,7 +239,7 @@ class Pipeline:
         now = self._now()
         changes = self.tracker.end_silence(silence_id)
         self._keep_deed(now, EndSilence(silence_id, by))
-        self._take_all(changes)
+        self.take_all(changes)
 
     async def adopt(self, rules: RuleSet, by: str) -> None:
         """Put other rules in force, once all is settled under those before."""
@@ -296,25 +267,7 @@ class Pipeline:
 
     def alive(self) -> None:
         """Note that the source hears, so that a restart knows when it ceased to."""
-        self._take_all(self.tracker.alive(self.source, self.clock.now()))
-
-    def take(self, change: Change | None) -> None:
-        """Gather a change for the next commit."""
-        if change is None:
-            return
-        batch = self._batch
-        key = change.conversation_id
-        batch.rows[key] = Row(key, change.state, change.wake_at)
-        if change.events:
-            batch.events.extend(map(self._encode, change.events))
-            batch.subjects.extend([event.subject for event in change.events])
-            batch.keys.extend([key] * len(change.events))
-        if change.wake_at is not None and (
-            self.waking_at is None or change.wake_at < self.waking_at
-        ):
-            self.waking_at = change.wake_at
-            self.rearm.set()
-        self._gather()
+        self.take_all(self.tracker.alive(self.source, self.clock.now()))
 
     def keep(self, rows: Mapping[str, bytes | None]) -> None:
         """Store what a reader keeps, by its own keys, with the next commit; None removes."""
@@ -334,11 +287,6 @@ class Pipeline:
             self.told[reader] = position
             self._advanced.notify_all()
 
-    async def advanced(self, after: int) -> None:
-        """Wait until the journal's committed position is beyond `after`."""
-        async with self._advanced:
-            await self._advanced.wait_for(lambda: self.position > after)
-
     async def reaches(self, position: int) -> bool:
         """Whether the journal has come to a position."""
         return position <= self.position
@@ -348,13 +296,6 @@ class Pipeline:
         hears = self.tracker.repair.ledger.hears_all(source)
         return Freshness(hears, self.tracker.repair.ledger.blind_since(source), self.heard_at)
 
-    async def committed(self) -> None:
-        """Wait until all that was decided so far is committed."""
-        gathered = bool(self._batch.rows or self._batch.events)
-        wanted = self.commits + (self.pending_since is not None) + gathered
-        async with self._advanced:
-            await self._advanced.wait_for(lambda: self.commits >= wanted)
-
     async def all_told(self, readers: Iterable[str]) -> None:
         """Wait until these readers have dealt with all that is committed."""
         names = tuple(readers)
@@ -363,50 +304,16 @@ class Pipeline:
                 lambda: all(self.told.get(name, 0) >= self.position for name in names)
             )
 
-    async def commit_forever(self) -> None:
-        """Commit what gathers, until cancelled. A failed commit ends the daemon."""
-        while True:
-            await self._gathered.wait()
-            if not self._full.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LINGER):
-                        await self._full.wait()
-            await self.commit()
-
     async def settle_forever(self) -> None:
         """Bring all that is known under the rules in force, in turns, whenever others are."""
         while True:
             await self._unsettled.wait()
             for changes in self._turns:
-                self._take_all(changes)
+                self.take_all(changes)
                 await asyncio.sleep(0)
                 await self.room()
             self._unsettled.clear()
             self._settled.set()
-
-    async def commit(self) -> None:
-        """Commit what has gathered so far, and let readers know; waits for a commit under way."""
-        async with self._committing:
-            batch, self._batch = self._batch, _empty()
-            self._gathered.clear()
-            self._full.clear()
-            if not (batch.rows or batch.events or batch.cursors):
-                return
-            loop = asyncio.get_running_loop()
-            self.pending_since = loop.time()
-            position = await self._store.commit(batch, self.clock.now())
-            self.commits += 1
-            self.commit_seconds += loop.time() - self.pending_since
-            self.pending_since = None
-        if self._gathering < ROOM:
-            self._room.set()
-        async with self._advanced:
-            self.position = max(self.position, position)
-            self._advanced.notify_all()
-
-    @property
-    def _gathering(self) -> int:
-        return len(self._batch.rows) + len(self._batch.events)
 
     def fire(self) -> bool:
         """Fire what is due, as much as goes into a commit; whether there was anything."""
@@ -423,11 +330,6 @@ class Pipeline:
         self._firing.reached = now
         return now
 
-    def _take_all(self, changes: Iterable[Change]) -> None:
-        for change in changes:
-            self.take(change)
-        self.rearm.set()
-
     def _adopt(self, rules: RuleSet, now: datetime) -> None:
         self._turns = self.tracker.adopt(rules, now)
         self._settled.clear()
@@ -442,18 +344,8 @@ class Pipeline:
         if self._record is not None:
             self._record(now, encode_gap(gap), "gap")
 
-    def _gather(self) -> None:
-        size = self._gathering
-        if size >= GROUP:
-            self._full.set()
-            if size >= ROOM:
-                self._room.clear()
-        if not self._gathered.is_set():
-            self._gathered.set()
-
-
-def _empty() -> Batch:
-    return Batch({}, [], {})
+    async def _write(self, batch: Batch) -> int:
+        return await self._store.commit(batch, self.clock.now())
 
 
 def take_reading(

@@ -2,24 +2,22 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ringback.core.events import Event
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.core.watch.rules import RuleSet
-from ringback.core.watch.silences import Matcher
 from ringback.errors import AlertError, FrameError, RecordingError, SilenceError
 from ringback.ports import Reading, Record
+from ringback.runtime.deeds import carry_out
 from ringback.runtime.firing import Firing
-from ringback.runtime.pipeline import GROUP, take_reading
+from ringback.runtime.gathering import GROUP
+from ringback.runtime.pipeline import take_reading
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import (
-    Acknowledge,
-    BeginSilence,
     Deed,
-    EndSilence,
     Ruling,
     decode_deed,
     decode_gap,
@@ -111,20 +109,10 @@ class Replay:
             self._take_all(self.tracker.heard(now))
 
     def _deed(self, deed: Deed, now: datetime) -> None:
-        match deed:
-            case Acknowledge():
-                self._take(self.tracker.acknowledge(deed.alert_id, deed.by, now))
-            case BeginSilence():
-                matchers = [Matcher(one.field, one.value, one.prefix) for one in deed.matchers]
-                until = deed.until.astimezone(UTC)
-                _, changes = self.tracker.silence(
-                    matchers, until, deed.by, deed.comment, now, silence_id=deed.id
-                )
-                self._take_all(changes)
-            case EndSilence():
-                self._take_all(self.tracker.end_silence(deed.silence_id))
-            case Ruling():
-                self._adopt(rules_of(deed, ZoneInfo), now)
+        if isinstance(deed, Ruling):
+            self._adopt(rules_of(deed, ZoneInfo), now)
+        else:
+            self._take_all(carry_out(self.tracker, deed, now))
 
     def _adopt(self, rules: RuleSet, now: datetime) -> None:
         if not self._keep_rules and rules.packed != self.tracker.rules.packed:

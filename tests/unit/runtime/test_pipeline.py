@@ -16,7 +16,8 @@ from ringback.core.watch.feed_kinds import Pulse
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import AlertUnknown, StoreError
 from ringback.ports import Reading, Record
-from ringback.runtime.pipeline import GROUP, LINGER, ROOM, Pipeline
+from ringback.runtime.gathering import GROUP, LINGER, ROOM
+from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.replay import Replay
 from ringback.wire.cloudevents import Encoder
 from support.callbacks import at

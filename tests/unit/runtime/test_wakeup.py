@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from ringback.core.policy import Policy
-from ringback.runtime.pipeline import ROOM, Pipeline
+from ringback.runtime.gathering import ROOM
+from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.wakeup import LONGEST, wake_forever
 from support.callbacks import customer, snapshot
 from support.runtime import HeldStore, LoopClock, make_pipeline, settled, types
