@@ -1,8 +1,6 @@
 """The checker finds nothing in sound logs, and each thing that can be wrong in tampered ones."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from copy import deepcopy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -12,16 +10,13 @@ import pytest
 
 from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
-from ringback.core.tracker import Change, Tracker
-from ringback.ports import Row, Step
-from ringback.simulator.centre import ContactCentre
+from ringback.ports import Step
 from ringback.simulator.options import Options
 from ringback.stores.jetstream.subjects import partition_of
-from ringback.wire.cloudevents import Encoder
-from ringback.wire.decode import Decoder
-from ringback.wire.log import Seen, Settled, Tick
+from ringback.wire.log import Seen
+from support.book import Book
 from support.callbacks import START
-from support.checker import Fault, Logs, Put, faults_of
+from support.checker import Fault, Logs, faults_of
 
 PARTITIONS = 3
 SECONDS = 60
@@ -30,68 +25,22 @@ POLICY = Policy(due_grace=timedelta(seconds=1), not_dialled=timedelta(seconds=2)
 """Alerts soon fire, and so some of them end."""
 BUSY = Options(arrivals_per_minute=30, speed=10, warm_up=timedelta(0))
 
-Scene = tuple[Logs, dict[str, list[Snapshot]], ContactCentre]
-
-
-class Book:
-    """Both logs, as one process that never fails writes them."""
-
-    def __init__(self) -> None:
-        self.inputs: list[Put] = []
-        self.steps: list[Step] = []
-        self.trackers = [Tracker(POLICY) for _ in range(PARTITIONS)]
-        self._encode = Encoder("acme").encode
-
-    def put(self, partition: int, at: Any, message: Any) -> int:
-        self.inputs.append(Put(len(self.inputs) + 1, partition, at, message))
-        return len(self.inputs)
-
-    def step(self, partition: int, reached: int, changes: Sequence[Change | None]) -> None:
-        for change in filter(None, changes):
-            row = Row(change.conversation_id, change.state, change.wake_at)
-            events = [self._encode(event) for event in change.events]
-            self.steps.append(Step(len(self.steps) + 1, partition, row, reached, events))
-
-    def fire(self, now: Any) -> None:
-        for partition, tracker in enumerate(self.trackers):
-            while (due := tracker.next_deadline()) is not None and due <= now:
-                at = due + SLACK
-                reached = self.put(partition, at, Tick())
-                while changes := tracker.fire_due(at):
-                    self.step(partition, reached, changes)
-
 
 @cache
-def played() -> Scene:
-    centre = ContactCentre(7, START, BUSY)
-    decoder, book = Decoder(), Book()
-    heard: defaultdict[str, list[Snapshot]] = defaultdict(list)
-    for settings in centre.queue_settings():
-        for partition, tracker in enumerate(book.trackers):
-            reached = book.put(partition, START, Settled(settings))
-            book.step(partition, reached, tracker.observe_settings(settings, START))
-    for emission in centre.advance(START + timedelta(seconds=SECONDS)):
-        book.fire(emission.at)
-        seen = decoder.decode(emission.frame)
-        if isinstance(seen, Snapshot):
-            heard[seen.conversation_id].append(seen)
-            partition = partition_of(seen.conversation_id, PARTITIONS)
-            reached = book.put(partition, emission.at, Seen(seen))
-            change = book.trackers[partition].observe(seen, emission.at)
-            book.step(partition, reached, [change])
-    centre.halt()
-    book.fire(centre.now)
-    return Logs(PARTITIONS, book.inputs, book.steps), dict(heard), centre
+def played() -> Book:
+    book = Book(PARTITIONS, 7, BUSY, POLICY)
+    book.play(SECONDS)
+    return book
 
 
 def found(logs: Logs, heard: dict[str, list[Snapshot]] | None = None) -> list[Fault]:
     """Check logs that were tampered with."""
-    _, all_heard, centre = played()
-    return faults_of(logs, all_heard if heard is None else heard, centre, centre.now)
+    book = played()
+    return faults_of(logs, book.heard if heard is None else heard, book.centre, book.centre.now)
 
 
 def tampered() -> Logs:
-    return deepcopy(played()[0])
+    return played().logs
 
 
 def events_in(step: Step) -> list[dict[str, Any]]:
@@ -116,7 +65,7 @@ def kinds(faults: Sequence[Fault]) -> set[str]:
 
 
 def test_sound_logs_have_no_faults_and_much_is_in_them() -> None:
-    logs, heard, centre = played()
+    logs, heard, centre = played().logs, played().heard, played().centre
     assert found(logs) == []
     assert len(heard) > 100
     events = [event for step in logs.steps for event in events_in(step)]
@@ -135,7 +84,7 @@ def test_a_snapshot_that_was_heard_and_is_not_in_the_log() -> None:
 
 
 def test_snapshots_in_another_order_than_heard() -> None:
-    logs, heard = tampered(), dict(played()[1])
+    logs, heard = tampered(), dict(played().heard)
     name = next(name for name, all_of_it in heard.items() if len(all_of_it) > 3)
     first, second, *others = heard[name]
     assert first != second
@@ -144,7 +93,7 @@ def test_snapshots_in_another_order_than_heard() -> None:
 
 
 def test_what_another_listener_heard_besides_is_no_fault() -> None:
-    logs, heard = tampered(), dict(played()[1])
+    logs, heard = tampered(), dict(played().heard)
     name = next(name for name, all_of_it in heard.items() if len(all_of_it) > 3)
     heard[name] = [heard[name][0], heard[name][0], heard[name][2]]
     assert found(logs, heard) == []
@@ -218,7 +167,7 @@ def test_a_partition_that_is_not_the_conversations_own(which: str) -> None:
 
 
 def test_a_state_that_is_not_the_truth_and_a_callback_that_is_not_known() -> None:
-    logs, _, centre = played()
+    logs, centre = tampered(), played().centre
     name = next(name for name, truth in centre.truth().items() if len(truth.path) > 3)
     of_it = [step for step in logs.steps if step.row.conversation_id == name]
     stale = Logs(
