@@ -12,12 +12,14 @@ from ringback.core.watch.messages import Item, Message
 __all__ = [
     "Audit",
     "Batch",
+    "Claim",
     "Clock",
     "Deed",
     "Entry",
     "Input",
     "InputLog",
     "Intake",
+    "Leases",
     "PartitionStore",
     "Past",
     "Reading",
@@ -144,6 +146,50 @@ class StepLog(Protocol):
 
     async def history(self, partition: int, key: str, limit: int) -> Sequence[Step]:
         """Give the last `limit` steps of one row that are kept, oldest first."""
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """A name that somebody holds."""
+
+    name: str
+    holder: str
+    """The member, as its settings call it."""
+    mine: bool
+    """Whether it is held through the very `Leases` that say so: a member's former life is not."""
+    revision: int
+    """Grows with every renewal."""
+    renewed: datetime
+    """By the engine's clock."""
+    said: bytes = b""
+    """What the holder says with it, opaque to the engine."""
+
+
+class Leases(Protocol):
+    """Names that one member at a time holds, for as long as it renews them.
+
+    They say who tries, and no more: a holder that was stopped for a while believes that it still
+    holds what others hold by now. What is written is fenced otherwise.
+    """
+
+    holder: str
+    """Who claims."""
+    seconds: float
+    """After so long without a renewal a name is free."""
+
+    async def claim(self, name: str, said: bytes = b"") -> Claim | None:
+        """Hold a name; None when another holds it. Raises `StoreError`: then it is not known."""
+
+    async def renew(self, claim: Claim, said: bytes | None = None) -> Claim | None:
+        """Hold it for longer; None when it is not held any more. Raises `StoreError`, too."""
+
+    async def release(self, claim: Claim) -> None:
+        """Let others have it at once, if it is still held. Raises `StoreError`."""
+
+    def watch(self) -> AsyncIterator[Mapping[str, Claim]]:
+        """Give all claims by name, at once and whenever one begins, ends or says something else.
+
+        Raises `StoreError` as soon as it cannot be told any more who holds what.
+        """
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

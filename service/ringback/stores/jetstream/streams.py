@@ -1,4 +1,4 @@
-"""The two streams of an organisation: made or migrated by name, read back, and checked.
+"""The streams of an organisation, buckets too: made or migrated by name, read back, and checked.
 
 A server takes settings that it does not understand and drops them without a word, so what counts is
 what it says it has. Nothing is ever deleted here.
@@ -21,7 +21,7 @@ from ringback.stores.jetstream.faults import (
 )
 from ringback.stores.jetstream.subjects import Subjects
 
-__all__ = ["FORMAT", "Config", "ensure", "wanted"]
+__all__ = ["FORMAT", "Config", "described", "ensure", "wanted"]
 
 FORMAT = 1
 """Of what the streams hold. A newer one is refused; an older one is migrated here."""
@@ -58,7 +58,7 @@ class _Stream(msgspec.Struct):
 
 def wanted(settings: JetStreamSettings, subjects: Subjects, keep_journal: float) -> list[Config]:
     """Say what the streams have to be; `keep_journal` in hours."""
-    description = f"ringback format {FORMAT}, partitions {settings.partitions}"
+    description = described(settings)
     most = settings.most_megabytes * 1_000_000
     inputs = Config(
         name=subjects.inputs,
@@ -78,6 +78,11 @@ def wanted(settings: JetStreamSettings, subjects: Subjects, keep_journal: float)
         allow_direct=True,
     )
     return [inputs, steps]
+
+
+def described(settings: JetStreamSettings) -> str:
+    """Say in a stream's own words whose it is; `ensure` reads it back."""
+    return f"ringback format {FORMAT}, partitions {settings.partitions}"
 
 
 async def ensure(connection: Connection, config: Config) -> None:

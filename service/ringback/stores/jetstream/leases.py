@@ -1,0 +1,332 @@
+"""Leases as keys of a bucket: created, updated by revision, deleted, and watched.
+
+A key's age is the engine's business, but nobody is told when a key has grown too old. So whoever
+watches counts from the moment at which it saw the last renewal, which is later than the engine
+does; and to claim is to create, which the engine refuses while the key is there.
+"""
+
+import asyncio
+import secrets
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import msgspec
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from ringback.errors import EngineUnreachable
+from ringback.ports import Claim
+from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream.connection import Connection
+from ringback.stores.jetstream.faults import (
+    CONFLICTS,
+    DeniedError,
+    RefusalError,
+    UnsureError,
+    worded,
+)
+from ringback.stores.jetstream.streams import Config, described, ensure
+from ringback.stores.jetstream.subjects import Subjects, decode_token, encode_token
+
+__all__ = ["BUDGET_SECONDS", "JetStreamLeases", "budgets_of", "leases_of"]
+
+BUDGET_SECONDS = 90.0
+"""After so long without a renewal, what one may use of the platform's limits is free. The platform
+counts for a minute; its holder has ceased by then, half a minute after that renewal."""
+EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+OPERATION = "KV-Operation"
+STATUS = "Status"
+NO_MESSAGE = 10037
+NANO = 1_000_000_000
+RENEWALS_A_LEASE = 3
+HEARTBEATS_A_LEASE = 6
+MOST_HEARTBEAT_SECONDS = 2.0
+MISSED_HEARTBEATS = 2.5
+"""So many without a word, and the watch is silent."""
+LATE = 1.05
+"""So much later than the engine a key is taken for gone: clocks do not run alike."""
+BUCKET_BYTES = 16 * 1024 * 1024
+TROUBLES = (UnsureError, DeniedError, RefusalError)
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The value of a key, as JSON: people look at it with the tools of NATS."""
+
+    holder: str
+    life: str
+    """Of the process: it tells a member from its former life."""
+    said: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Body).decode
+
+
+class _Kept(msgspec.Struct):
+    """A message as the engine keeps it."""
+
+    seq: int
+    data: str = ""
+    hdrs: str = ""
+
+
+class _Found(msgspec.Struct):
+    message: _Kept
+
+
+class _Consumer(msgspec.Struct):
+    num_pending: int = 0
+
+
+def leases_of(settings: JetStreamSettings, subjects: Subjects) -> Config:
+    """Say what the bucket of leases has to be."""
+    return _bucket(settings, subjects.leases, settings.lease_seconds)
+
+
+def budgets_of(settings: JetStreamSettings, subjects: Subjects) -> Config:
+    """Say what the bucket of budgets has to be."""
+    return _bucket(settings, subjects.budgets, BUDGET_SECONDS)
+
+
+class JetStreamLeases:
+    """One member's leases in one bucket, which is made when they are watched."""
+
+    def __init__(self, connection: Connection, bucket: Config, holder: str) -> None:
+        self.holder = holder
+        self.seconds = bucket.max_age / NANO
+        self._connection = connection
+        self._bucket = bucket
+        self._subjects = bucket.subjects[0].removesuffix(">")
+        self._life = secrets.token_hex(8)
+        self._patience = self.seconds / RENEWALS_A_LEASE
+        self._heartbeat = min(MOST_HEARTBEAT_SECONDS, self.seconds / HEARTBEATS_A_LEASE)
+
+    async def claim(self, name: str, said: bytes = b"") -> Claim | None:
+        """Hold a name; None when another does. Raises `StoreError`."""
+        made = await self._write(name, said, 0)
+        if made is not None:
+            return made
+        found = await self._last(name)
+        if found is None:
+            return await self._write(name, said, 0)
+        if _deleted(found) or self._is_mine(found):
+            return await self._write(name, said, found.seq)
+        return None
+
+    async def renew(self, claim: Claim, said: bytes | None = None) -> Claim | None:
+        """Hold it for longer; None when it is not held any more. Raises `StoreError`."""
+        said = claim.said if said is None else said
+        renewed = await self._write(claim.name, said, claim.revision)
+        if renewed is not None:
+            return renewed
+        found = await self._last(claim.name)
+        if found is None or not self._is_mine(found):
+            return None
+        return await self._write(claim.name, said, found.seq)
+
+    async def release(self, claim: Claim) -> None:
+        """Let others have it, if it is still held. Raises `StoreError`."""
+        headers = {OPERATION: "DEL", EXPECTED: str(claim.revision)}
+        await self._publish(claim.name, b"", headers)
+
+    async def watch(self) -> AsyncIterator[Mapping[str, Claim]]:
+        """Give all claims, at once and with every change. Raises `StoreError`."""
+        clock = asyncio.get_running_loop().time
+        view: dict[str, Claim] = {}
+        gone_at: dict[str, float] = {}
+        await ensure(self._connection, self._bucket)
+        following = _Following(self._connection, self._heartbeat)
+        try:
+            await following.begin(self._bucket)
+            news = True
+            while True:
+                if news and following.complete:
+                    yield dict(view)
+                    news = False
+                until = min(gone_at.values(), default=None)
+                if (message := await following.next(until)) is not None:
+                    name, claim = self._read(message)
+                    news |= _differ(view.pop(name, None), claim)
+                    gone_at.pop(name, None)
+                    if claim is not None:
+                        view[name] = claim
+                        gone_at[name] = clock() + self.seconds * LATE
+                for name in [name for name, at in gone_at.items() if at <= clock()]:
+                    del gone_at[name], view[name]
+                    news = True
+        finally:
+            await following.end()
+
+    def _is_mine(self, found: _Kept) -> bool:
+        """Whether it was written by this life: an attempt may have seemed to fail, and has not."""
+        body = None if _deleted(found) else _body_of(b64decode(found.data))
+        return body is not None and body.life == self._life
+
+    def _read(self, message: Msg) -> tuple[str, Claim | None]:
+        name = _name(message.subject.removeprefix(self._subjects))
+        gone = message.headers is not None and OPERATION in message.headers
+        body = None if gone else _body_of(message.data)
+        if body is None:
+            return name, None
+        return name, Claim(
+            name,
+            body.holder,
+            mine=body.life == self._life,
+            revision=message.metadata.sequence.stream,
+            renewed=message.metadata.timestamp.astimezone(UTC),
+            said=body.said.encode(),
+        )
+
+    async def _write(self, name: str, said: bytes, revision: int) -> Claim | None:
+        """Write a key that is as it was at a revision; None when it is not."""
+        body = _encode(Body(self.holder, self._life, said.decode()))
+        written = await self._publish(name, body, {EXPECTED: str(revision)})
+        if written is None:
+            return None
+        now = datetime.now(UTC)  # the engine does not say its own in an answer
+        return Claim(name, self.holder, mine=True, revision=written, renewed=now, said=said)
+
+    async def _publish(self, name: str, body: bytes, headers: dict[str, str]) -> int | None:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._connection.store(self._subjects + _key(name), body, headers)
+        except TimeoutError:
+            raise EngineUnreachable(self._connection.servers, "it does not answer") from None
+        except RefusalError as error:
+            if error.code in CONFLICTS:
+                return None
+            raise worded(self._connection.servers, error) from None
+        except TROUBLES as error:
+            raise worded(self._connection.servers, error) from None
+
+    async def _last(self, name: str) -> _Kept | None:
+        request = {"last_by_subj": self._subjects + _key(name)}
+        what = f"STREAM.MSG.GET.{self._bucket.name}"
+        try:
+            return (await self._connection.ask(what, request, _Found, self._patience)).message
+        except RefusalError as error:
+            if error.code == NO_MESSAGE:
+                return None
+            raise worded(self._connection.servers, error) from None
+        except TROUBLES as error:
+            raise worded(self._connection.servers, error) from None
+
+
+class _Following:
+    """What a bucket's stream has and gets. Whatever goes amiss is a `StoreError`: begin again."""
+
+    def __init__(self, connection: Connection, heartbeat: float) -> None:
+        self.complete = False
+        """Whether all that was there at the beginning has been given."""
+        self._connection = connection
+        self._heartbeat = heartbeat
+        self._subscription: Subscription | None = None
+        self._messages: asyncio.Queue[Msg] = asyncio.Queue()
+        self._taken = 0
+
+    async def begin(self, bucket: Config) -> None:
+        """Ask for the last of each subject, and for all that follows."""
+        client = self._connection.client
+        inbox = client.new_inbox()
+        request = {
+            "stream_name": bucket.name,
+            "config": {
+                "deliver_subject": inbox,
+                "deliver_policy": "last_per_subject",
+                "ack_policy": "none",
+                "filter_subject": bucket.subjects[0],
+                "idle_heartbeat": int(self._heartbeat * NANO),
+                "mem_storage": True,
+                "num_replicas": 1,
+            },
+        }
+        try:
+            # Not `next_msg`: a message that comes as its task is cancelled makes it forget that.
+            self._subscription = await client.subscribe(inbox, cb=self._messages.put)
+            consumer = await self._connection.ask(
+                f"CONSUMER.CREATE.{bucket.name}", request, _Consumer
+            )
+        except (*TROUBLES, NatsError) as error:
+            raise worded(self._connection.servers, error) from None
+        self.complete = not consumer.num_pending
+
+    async def next(self, until: float | None) -> Msg | None:
+        """Give the next message; None when there was none until then, or only a sign of life."""
+        now = asyncio.get_running_loop().time()
+        patience = MISSED_HEARTBEATS * self._heartbeat
+        early = until is not None and until - now < patience
+        wait = max(0.001, until - now) if until is not None and early else patience
+        try:
+            async with asyncio.timeout(wait):
+                message = await self._messages.get()
+        except TimeoutError:
+            if early:
+                return None
+            raise self._broken("gone silent") from None
+        if message.headers and STATUS in message.headers:
+            last = message.headers.get("Nats-Last-Consumer")
+            self._check(self._taken if last is None else int(last))
+            return None
+        self._taken += 1
+        self._check(message.metadata.sequence.consumer)
+        self.complete = self.complete or not message.metadata.num_pending
+        return message
+
+    async def end(self) -> None:
+        """Cease; the engine forgets its part when nobody listens."""
+        with suppress(NatsError):
+            if self._subscription is not None:
+                await self._subscription.unsubscribe()
+
+    def _check(self, sent: int) -> None:
+        if sent != self._taken:
+            raise self._broken("lost a message")
+
+    def _broken(self, how: str) -> EngineUnreachable:
+        return EngineUnreachable(self._connection.servers, f"the watch of leases has {how}")
+
+
+def _bucket(settings: JetStreamSettings, name: str, seconds: float) -> Config:
+    age = int(seconds * NANO)
+    return Config(
+        name=f"KV_{name}",
+        subjects=[f"$KV.{name}.>"],
+        description=described(settings),
+        storage="memory",
+        max_age=age,
+        max_bytes=BUCKET_BYTES,
+        max_msgs_per_subject=1,
+        duplicate_window=age,
+        num_replicas=settings.replicas,
+    )
+
+
+def _body_of(data: bytes) -> Body | None:
+    """Give what a key holds; None for what is none of ours."""
+    try:
+        return _decode(data)
+    except msgspec.DecodeError:
+        return None
+
+
+def _differ(before: Claim | None, now: Claim | None) -> bool:
+    """Whether there is more to tell than a renewal."""
+    if before is None or now is None:
+        return before is not now
+    return (before.holder, before.mine, before.said) != (now.holder, now.mine, now.said)
+
+
+def _deleted(found: _Kept) -> bool:
+    return OPERATION.encode() in b64decode(found.hdrs)
+
+
+def _key(name: str) -> str:
+    """Write a name as a key, which may hold less than a subject."""
+    return ".".join(encode_token(part).replace("~", "=7E") for part in name.split("."))
+
+
+def _name(key: str) -> str:
+    return ".".join(map(decode_token, key.split(".")))
