@@ -20,6 +20,7 @@ __all__ = [
     "InputLog",
     "Intake",
     "Leases",
+    "Mark",
     "PartitionStore",
     "Past",
     "Reading",
@@ -254,6 +255,19 @@ class Store(Past, Protocol):
         """Release the store. Nothing may be called afterwards."""
 
 
+class Mark(msgspec.Struct, gc=False):
+    """Where a row of a partition stands."""
+
+    reached: int
+    """How far the input log was dealt with, as far as this row is concerned."""
+    sequence: int
+    """Of its last step."""
+    at: datetime
+    """When that was."""
+    there: bool
+    """Whether there is a row; else the step says that it is gone."""
+
+
 class PartitionStore(Store, Protocol):
     """The store of one partition: each row of a batch is a step of its own in the log of steps.
 
@@ -261,11 +275,8 @@ class PartitionStore(Store, Protocol):
     """
 
     @property
-    def reached(self) -> Mapping[str, int]:
-        """By row, gone ones too: how far the input log was dealt with. Known once loaded."""
-
-    def older(self, than: datetime, limit: int) -> Sequence[str]:
-        """Give at most `limit` rows whose last step is older, oldest first; none that are gone."""
+    def marks(self) -> Mapping[str, Mark]:
+        """Where each row stands, by its key; what was written last is last. Known once loaded."""
 
 
 class Wants(Protocol):

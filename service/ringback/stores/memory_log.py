@@ -7,14 +7,14 @@ window, and a step refused whose writer does not know the row's last one.
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 import msgspec
 
 from ringback.errors import Fenced, PositionGone
-from ringback.ports import Batch, Clock, Entry, Input, Row, Step
+from ringback.ports import Batch, Clock, Entry, Input, Mark, Row, Step
 from ringback.wire.steps import MOST_EVENTS, end_of_step, position_in, step_at
 
 __all__ = ["MemoryInputLog", "MemoryPartitionStore", "MemoryStepLog"]
@@ -100,13 +100,13 @@ class MemoryStepLog:
     """A `StepLog`, and what the stores of all partitions write to."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._steps: list[Step] = []
         self._times: list[datetime] = []
         """When each of them was appended."""
         self._last: dict[tuple[int, str], Step] = {}
         self._times_of: dict[tuple[int, str], datetime] = {}
-        """When each row's last was appended, oldest first."""
+        """When each row's last was appended; the latest is last."""
         self.gone = 0
         """The last sequence that was forgotten."""
         self._position = 0
@@ -124,7 +124,7 @@ class MemoryStepLog:
         self._position += 1
         step = msgspec.structs.replace(step, sequence=self._position)
         self._steps.append(step)
-        self._times.append(self._clock.now())
+        self._times.append(self.clock.now())
         self._last[key] = step
         self._times_of.pop(key, None)
         self._times_of[key] = self._times[-1]
@@ -155,18 +155,10 @@ class MemoryStepLog:
             async with self._more:
                 await self._more.wait_for(lambda: self._position > after)  # noqa: B023
 
-    def last_of(self, partition: int) -> Iterator[Step]:
-        """Give the last step of each of a partition's rows, and of its notes."""
-        return (step for step in list(self._last.values()) if step.partition == partition)
-
-    def older(self, partition: int, than: datetime) -> Iterator[str]:
-        """Give the rows of a partition whose last step is older, oldest first."""
-        for key, at in self._times_of.items():
-            if at >= than:
-                return
-            step = self._last[key]
-            if key[0] == partition and step.row.state is not None and _shown(step):
-                yield key[1]
+    def last_of(self, partition: int) -> Iterator[tuple[Step, datetime]]:
+        """Give the last step of each of a partition's rows, and of its notes; the latest last."""
+        times = list(self._times_of.items())
+        return ((self._last[key], at) for key, at in times if key[0] == partition)
 
     def entries(self, after: int) -> Iterator[tuple[str, Entry]]:
         """Give events that follow a position, each with what it is about. Raises `PositionGone`."""
@@ -220,23 +212,24 @@ class MemoryPartitionStore:
     def __init__(self, log: MemoryStepLog, partition: int) -> None:
         self._log = log
         self._partition = partition
-        self._known: dict[str, int] = {}
-        """By row: the sequence of its last step, as far as this process knows."""
+        self._marks: dict[str, Mark] = {}
         self._cursors: dict[str, int] = {}
         self._broken = False
-        self.reached: dict[str, int] = {}
-        """By row: how far the input log was dealt with; once `load` is at its end."""
+
+    @property
+    def marks(self) -> Mapping[str, Mark]:
+        """Where each row stands, as far as this process knows."""
+        return self._marks
 
     async def load(self) -> AsyncIterator[Sequence[Row]]:
         """Give every row as it was when the first chunk was asked for."""
         rows: list[Row] = []
-        for step in self._log.last_of(self._partition):
+        for step, at in self._log.last_of(self._partition):
             key, state = step.row.conversation_id, step.row.state
-            self._known[key] = step.sequence
+            self._marks[key] = Mark(step.reached, step.sequence, at, state is not None)
             if key.startswith(CURSOR):
                 self._cursors[key.removeprefix(CURSOR)] = int(state or 0)
                 continue
-            self.reached[key] = step.reached
             if state is not None:
                 rows.append(step.row)
         for start in range(0, len(rows), CHUNK):
@@ -265,8 +258,9 @@ class MemoryPartitionStore:
         key = row.conversation_id
         bodies, subjects = [body for body, _ in told], [subject for _, subject in told]
         step = Step(0, self._partition, row, reached, bodies, subjects)
-        self._known[key] = await self._log.append(step, self._known.get(key, 0))
-        self.reached[key] = reached
+        mark = self._marks.pop(key, None)
+        sequence = await self._log.append(step, mark.sequence if mark else 0)
+        self._marks[key] = Mark(reached, sequence, self._log.clock.now(), row.state is not None)
 
     async def read(self, after: int, limit: int) -> Sequence[Entry]:
         """Give at most `limit` entries that follow `after`, of all partitions."""
@@ -285,10 +279,6 @@ class MemoryPartitionStore:
     async def cursor(self, reader: str) -> int | None:
         """Give the last position that `reader` has dealt with; None for a new reader."""
         return self._cursors.get(reader)
-
-    def older(self, than: datetime, limit: int) -> Sequence[str]:
-        """Give at most `limit` rows whose last step is older, oldest first; none that are gone."""
-        return list(islice(self._log.older(self._partition, than), limit))
 
     async def prune(self, now: datetime) -> int:  # noqa: ARG002
         """Do nothing: the log's own retention removes."""

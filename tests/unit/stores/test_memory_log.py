@@ -117,7 +117,7 @@ async def test_a_row_is_loaded_as_it_was_last_written(clock: Hands) -> None:
     await store.commit(Batch({}, [], {"inputs": 7}), clock.now())
     again = await loaded(log)
     assert await rows(again) == [Row("a", b"2", 7)]
-    assert again.reached == {"a": 5, "b": 7}
+    assert {key: again.marks[key].reached for key in "ab"} == {"a": 5, "b": 7}
     assert await again.cursor("inputs") == 7
     assert await rows(await loaded(log, partition=1)) == []
 
@@ -205,7 +205,7 @@ async def test_what_retention_removes_is_gone_for_readers_and_for_the_fence(cloc
         await store.commit(batch("a", b"2"), clock.now())
 
 
-async def test_rows_that_were_not_written_for_long_are_found_oldest_first(clock: Hands) -> None:
+async def test_where_each_row_stands_is_known_oldest_first(clock: Hands) -> None:
     log = MemoryStepLog(clock)
     store = await loaded(log)
     for key in ("a", "b", "gone", "c"):
@@ -215,31 +215,9 @@ async def test_rows_that_were_not_written_for_long_are_found_oldest_first(clock:
     clock.go_on(10)
     await store.commit(batch("a", b"2"), clock.now())
     await store.commit(batch("gone", None), clock.now())
-    now = clock.now()
-    assert store.older(now, 9) == ["b", "c"]
-    assert store.older(now, 1) == ["b"]
-    assert store.older(now - timedelta(seconds=15), 9) == ["b"]
-    assert store.older(now + timedelta(seconds=1), 9) == ["b", "c", "a"]
-    assert MemoryPartitionStore(log, 1).older(now, 9) == []
-
-
-async def test_steps_are_read_by_place_and_by_row(clock: Hands) -> None:
-    log = MemoryStepLog(clock)
-    store = await loaded(log)
-    await store.commit(batch("a", b"1"), clock.now())
-    await store.commit(Batch({}, [], {"inputs": 3}), clock.now())
-    await store.commit(batch("b", b"2"), clock.now())
-    await store.commit(batch("a", b"3"), clock.now())
-    assert await log.position() == 4
-    assert [step.sequence for step in await log.read(1, 1)] == [3]
-    assert [step.sequence for step in await log.read(0, 9)] == [1, 3, 4]
-    assert await log.read(4, 9) == []
-    assert [step.row.state for step in await log.history(0, "a", 9)] == [b"1", b"3"]
-    assert [step.row.state for step in await log.history(0, "a", 1)] == [b"3"]
-    clock.go_on(10)
-    await store.commit(batch("c", b"4"), clock.now())
-    log.forget(clock.now())
-    with pytest.raises(PositionGone) as gone:
-        await log.read(3, 9)
-    assert gone.value.oldest == 5
-    assert [step.sequence for step in await log.read(4, 9)] == [5]
+    for found in (store, await loaded(log)):
+        marks = {key: mark for key, mark in found.marks.items() if not key.startswith("~")}
+        ages = {key: (clock.now() - mark.at).total_seconds() for key, mark in marks.items()}
+        assert list(ages.items()) == [("b", 30), ("c", 10), ("a", 0), ("gone", 0)]
+        assert [key for key, mark in marks.items() if not mark.there] == ["gone"]
+    assert not (await loaded(log, 1)).marks

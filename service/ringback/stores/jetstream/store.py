@@ -10,11 +10,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 
-import msgspec
 from nats.aio.msg import Msg
 
 from ringback.errors import Fenced, PositionGone, StoreError
-from ringback.ports import Batch, Entry, Row, Step
+from ringback.ports import Batch, Entry, Mark, Row, Step
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import CONFLICTS, DeniedError, RefusalError, UnsureError
 from ringback.stores.jetstream.following import Log
@@ -29,26 +28,13 @@ from ringback.wire.steps import (
     step_at,
 )
 
-__all__ = ["JetStreamStore", "Mark"]
+__all__ = ["JetStreamStore"]
 
 IN_FLIGHT = 128
 """Steps that are sent before the first of them is answered."""
 
 
 CHUNK = 500
-
-
-class Mark(msgspec.Struct, gc=False):
-    """Where a row stands."""
-
-    reached: int
-    """How far the input log was dealt with, as far as this row is concerned."""
-    sequence: int
-    """Of its last step."""
-    at: datetime
-    """When that was."""
-    there: bool
-    """Whether there is a row; else the step says that it is gone."""
 
 
 class JetStreamStore:
