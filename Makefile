@@ -78,6 +78,7 @@ generated: $(VENV)/.ringback ## Write anew the files that are generated from the
 	$(ISOLATED) ringback.settings > config/ringback.toml
 	$(ISOLATED) ringback.settings rules > config/rules.toml
 	$(ISOLATED) ringback diagram > docs/lifecycle.md
+	$(ISOLATED) ringback account > deploy/nats/accounts/local.conf
 
 .PHONY: lock
 lock: ## Resolve the lock files anew (needs uv)

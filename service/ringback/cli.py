@@ -303,6 +303,20 @@ def cleanup(
 
 
 @ringback.command()
+@_config
+def account(config: Path | None) -> None:
+    """Print the account of this organisation for a NATS server, with a user for each role.
+
+    Names, partitions and limits are those of the settings; docs/scaling.md says how it is used.
+    """
+    from ringback import settings
+    from ringback.stores.jetstream.permissions import account
+
+    options = settings.load(config, os.environ)
+    click.echo(account(options.source.org, options.jetstream), nl=False)
+
+
+@ringback.command()
 def diagram() -> None:
     """Print the state machine, as Mermaid and as a table."""
     from ringback.core.diagram import document

@@ -57,6 +57,15 @@ class JetStreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     nkey: Annotated[Secret, means("The seed of an nkey. Best in a file.", "a text")] = Secret()
     user: Annotated[str, means("A user's name, where the server asks for one.")] = ""
     password: Annotated[Secret, means("That user's password. Best in a file.", "a text")] = Secret()
+    inbox: Annotated[
+        str,
+        means(
+            "Begins the subjects on which answers come, as the account on the server allows."
+            " Empty: _INBOX, a dot and the user; without a user _INBOX.",
+            "tokens between dots, without * and >",
+            r"^([^\s.*>]+(\.[^\s.*>]+)*)?$",
+        ),
+    ] = ""
     tls_ca: Annotated[
         str,
         means("A PEM file with the authority of the servers' certificates. Empty: the system's."),
