@@ -15,6 +15,7 @@
     │   ├── EngineForeign  a stream of that name is somebody else's, or is not as it has to be
     │   ├── StepTooLarge   the engine does not take messages of that size
     │   └── Fenced         somebody else has gone on with what this process was at
+    ├── EngineSilent       the engine does not answer somebody who waits
     ├── SourceError        a source cannot listen and trying again will not help
     ├── PlatformError      one request to Genesys Cloud failed for good
     ├── AlertError         what is asked of an alert cannot be done
@@ -45,6 +46,7 @@ __all__ = [
     "DeliveryFault",
     "EngineForeign",
     "EngineRefused",
+    "EngineSilent",
     "EngineUnreachable",
     "Fenced",
     "FrameError",
@@ -226,6 +228,13 @@ class StepTooLarge(StoreError):
             f"a message of {size} bytes is larger than its servers take ({most})",
             "raise max_payload in the configuration of the NATS servers, and start again",
         )
+
+
+class EngineSilent(RingbackError):
+    """The engine does not answer in time somebody who waits. `what` says what that means."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the engine does not answer: {what}; see /readyz")
 
 
 class SourceError(RingbackError):

@@ -115,6 +115,22 @@ class Ledger:
             ear.heard = False
             self._ears[ear.name] = ear
 
+    def mirror(self, key: str, packed: bytes | None) -> None:
+        """Take over what another has made of a row; what it hears is heard."""
+        if key.startswith(SOURCE):
+            name = key.removeprefix(SOURCE)
+            self._ears.pop(name, None)
+            if packed is not None:
+                self._ears[name] = _decode_ear(packed)
+        elif packed is None:
+            self.gaps.pop(key.removeprefix(LEDGER), None)
+        elif key.startswith(LEDGER):
+            gap = _decode_gap(packed)
+            latest = next(reversed(self.gaps.values()), gap)
+            self.gaps[gap.id] = gap
+            if gap.since < latest.since:
+                self.gaps = dict(sorted(self.gaps.items(), key=lambda item: item[1].since))
+
     def unsaved(self) -> dict[str, bytes | None]:
         """Give the rows that have changed since the last call, None for one that is to go."""
         changed, self._unsaved = self._unsaved, {}

@@ -6,7 +6,7 @@ import msgspec
 
 from ringback.core.snapshots import QueueSettings
 
-__all__ = ["QUEUE", "only_named", "queue_row", "restore_queues"]
+__all__ = ["QUEUE", "mirror_queue", "only_named", "queue_row", "restore_queues"]
 
 QUEUE = "~queue/"
 """Begins the keys of the rows; a conversation's id begins with no tilde."""
@@ -25,6 +25,14 @@ def restore_queues(known: dict[str, QueueSettings], rows: Iterable[tuple[str, by
     for _, packed in rows:
         settings = _decode(packed)
         known.setdefault(settings.queue_id, settings)
+
+
+def mirror_queue(known: dict[str, QueueSettings], key: str, packed: bytes | None) -> None:
+    """Take over what another has made of a row."""
+    if packed is None:
+        known.pop(key.removeprefix(QUEUE), None)
+    else:
+        known[key.removeprefix(QUEUE)] = _decode(packed)
 
 
 def only_named(before: QueueSettings | None, after: QueueSettings) -> bool:

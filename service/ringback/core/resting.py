@@ -65,6 +65,20 @@ class Resting:
                 armed.append((wake_at, key))
         self._deadlines.load(armed)
 
+    def mirror(self, key: str, state: bytes | None, now: datetime) -> None:
+        """Take over what another has made of a conversation; it is counted, and not armed."""
+        entry = self.entries.get(key)
+        if entry is not None:
+            self._count(key, stage_of(entry.state), -1)
+        if state is None:
+            self.entries.pop(key, None)
+            return
+        self._count(key, stage_of(state), 1)
+        if entry is None:
+            self.entries[key] = Entry(state, None, now)
+        else:
+            entry.state = state
+
     def next_deadline(self) -> datetime | None:
         """When a conversation is to be woken, on the daemon's clock."""
         at = self._deadlines.earliest()

@@ -19,7 +19,7 @@ from ringback.core.events import Event
 from ringback.core.gaps import is_ledger
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
-from ringback.core.queues import QUEUE, only_named, queue_row, restore_queues
+from ringback.core.queues import QUEUE, mirror_queue, only_named, queue_row, restore_queues
 from ringback.core.records import (
     Alarm,
     Callback,
@@ -197,6 +197,32 @@ class Tracker:
         if ledger:
             self.repair.ledger.restore(ledger)
 
+    def mirror(self, key: str, state: bytes | None, now: datetime) -> None:
+        """Replace a row by what another tracker has made of it; None: it is gone.
+
+        Who is a mirror only looks: nothing is armed, and nothing may be observed or fired. The rows
+        of one tracker come in order; of several, only one's that are about no conversation.
+        """
+        if not is_ledger(key):
+            self._resting.mirror(key, state, now)
+            if self._contacts.on:
+                self._contacts.note(Conversation("", key) if state is None else unpack(state))
+        elif key.startswith(SILENCE):
+            self.silences.mirror(key, state)
+        elif key.startswith(FEED):
+            self.feeds.mirror(key, state)
+        elif key.startswith(QUEUE):
+            mirror_queue(self._settings, key, state)
+        elif key != adoption.ROW and not key.startswith(WAITS):
+            self.repair.ledger.mirror(key, state)
+
+    def mirror_rules(self, rules: RuleSet) -> None:
+        """Show by the rules that others have put in force."""
+        self._life.rules = rules
+        if self._contacts.switch(on=self._policy.numbers_kept and rules.watches(SAME_NUMBER)):
+            for entry in self._entries.values():
+                self._note_contacts(entry.state)
+
     def observe(self, snapshot: Snapshot, now: datetime) -> Change | None:
         """Take in one snapshot. None when it changed nothing that is worth keeping."""
         entry = self._entries.get(snapshot.conversation_id)
@@ -310,6 +336,13 @@ class Tracker:
         """Give an alert that is firing. Raises `AlertUnknown` and `AlertOver`."""
         about_source = self.feeds.find(alert_id)
         return self._firing(alert_id)[2] if about_source is None else about_source[1]
+
+    def row_of(self, alert_id: str) -> str:
+        """Give the key of the row that an alert is in. Raises `AlertUnknown` and `AlertOver`."""
+        about_source = self.feeds.find(alert_id)
+        if about_source is not None:
+            return FEED + about_source[0].name
+        return self._firing(alert_id)[0].id
 
     def _firing(self, alert_id: str) -> tuple[Conversation, Callback, Alarm]:
         """Give an alert of a callback that is firing, and whose it is."""

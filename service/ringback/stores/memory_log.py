@@ -8,6 +8,7 @@ import asyncio
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -23,6 +24,7 @@ NAME = "memory"
 WINDOW = timedelta(minutes=2)
 """How long a name counts, as in the engine."""
 CHUNK = 500
+BEAT = 1.0
 CURSOR = "~cursor/"
 """Begins the keys of what partitions note for themselves; no reader of the log is shown it."""
 
@@ -139,7 +141,7 @@ class MemoryStepLog:
             yield chunk
 
     async def follow(self, after: int) -> AsyncIterator[Sequence[Step]]:
-        """Give the steps that follow `after`, for ever; an empty chunk: no more for now.
+        """Give the steps that follow `after`, for ever; an empty chunk each second without any.
 
         Raises `PositionGone`.
         """
@@ -152,8 +154,9 @@ class MemoryStepLog:
             if chunk:
                 after = chunk[-1].sequence
                 continue
-            async with self._more:
-                await self._more.wait_for(lambda: self._position > after)  # noqa: B023
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT), self._more:
+                    await self._more.wait_for(lambda: self._position > after)  # noqa: B023
 
     def last_of(self, partition: int) -> Iterator[tuple[Step, datetime]]:
         """Give the last step of each of a partition's rows, and of its notes; the latest last."""

@@ -10,7 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import Send
 
-from ringback.errors import AuditError
+from ringback.errors import AuditError, EngineSilent
 
 __all__ = ["answer_problem", "problem_body", "send_problem"]
 
@@ -61,6 +61,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     elif isinstance(error, AuditError):
         status = 503
         detail = "It cannot be noted who did this, so it was not done: see /readyz."
+    elif isinstance(error, EngineSilent):
+        status, detail = 503, str(error)
     else:
         status = 500
         log.error("web_request_failed", path=request.scope["path"], exc_info=error)

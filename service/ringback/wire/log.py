@@ -18,6 +18,7 @@ from ringback.core.watch.feed_kinds import Pulse
 from ringback.errors import FrameError, FrameFault
 
 __all__ = [
+    "EVERYBODY",
     "Alive",
     "Beaten",
     "Done",
@@ -31,6 +32,10 @@ __all__ = [
     "decode_message",
     "encode_message",
 ]
+
+
+EVERYBODY = "~all"
+"""The key of what is for every partition, as queue settings are; each has its own copy."""
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, tag="seen"):

@@ -62,6 +62,13 @@ class Feeds:
             self.wake_at = now
             self._awaits_frame = True
 
+    def mirror(self, key: str, packed: bytes | None) -> None:
+        """Take over what another has made of a row."""
+        self.feeds.pop(key.removeprefix(FEED), None)
+        if packed is not None:
+            feed = _decode(packed)
+            self.feeds[feed.name] = feed
+
     def unsaved(self) -> dict[str, bytes]:
         """Give the rows that have changed since the last call."""
         changed, self._unsaved = self._unsaved, set()

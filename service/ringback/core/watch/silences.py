@@ -123,6 +123,16 @@ class Silences:
             self._silences[silence.id] = silence
             self.changes += 1
 
+    def mirror(self, key: str, packed: bytes | None) -> None:
+        """Take over what another has made of a row."""
+        silence_id = key.removeprefix(SILENCE)
+        before = self._silences.pop(silence_id, None)
+        after = None if packed is None else _decode(packed)
+        if after is not None:
+            self._silences[silence_id] = after
+        if after != before:
+            self._change()
+
     def unsaved(self) -> dict[str, bytes | None]:
         """Give the rows that have changed since the last call, None for one that is to go."""
         changed, self._unsaved = self._unsaved, {}

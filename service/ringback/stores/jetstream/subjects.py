@@ -10,10 +10,10 @@ from functools import cached_property
 
 import msgspec
 
+from ringback.wire.log import EVERYBODY
+
 __all__ = ["EVERYBODY", "Subjects", "decode_token", "encode_token", "partition_of"]
 
-EVERYBODY = "~all"
-"""The key of what is for every partition, as queue settings are; each has its own copy."""
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~")
 
 
