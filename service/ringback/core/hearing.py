@@ -1,0 +1,466 @@
+"""Which of several listeners hear what, and so what the one source that they are does not hear.
+
+Each listener says what it hears, and that it is there. The source is blind for a topic only while
+all are, and from the last moment on at which any of them surely heard it. Since a loss is found out
+late, one may show that some time ago nobody heard: that is a gap as well, and told at once.
+
+What it comes to is told as calls that bring the ledger to where it should be. They are worked out
+against the ledger as it is, so it does not matter if some were carried out already.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from ringback.core.entries import NEVER
+from ringback.core.gaps import Ledger, queue_of
+
+__all__ = ["HEARING", "SILENT", "SILENT_AFTER", "Call", "Hearing"]
+
+HEARING = "~hearing"
+"""Begins the keys of its rows: this one, and one for each listener behind a slash."""
+SILENT_AFTER = timedelta(seconds=15)
+"""A listener that says nothing for so long is blind since it last did."""
+SILENT = "listener silent"
+NO_LISTENER = "no listener"
+REMEMBERED = timedelta(days=1)
+"""How long ago one may turn out to have been deaf, for others to be asked what they heard."""
+MOST_SPANS = 200
+"""Of one group of topics; the oldest go."""
+FORGOTTEN_AFTER = timedelta(hours=1)
+"""A listener that says nothing for so long is not waited for any more."""
+MOST_LISTENERS = 100
+
+
+class Span(msgspec.Struct, array_like=True, gc=False):
+    """From when to when something was not heard; at both ends it surely was."""
+
+    since: datetime
+    """`NEVER`: it was never heard before."""
+    cause: str
+    until: datetime | None = None
+
+
+class Group(msgspec.Struct, array_like=True, gc=False):
+    """Topics that a listener has heard and not heard alike."""
+
+    topics: list[str]
+    """None: all that are in no other group."""
+    spans: list[Span]
+    """In order."""
+
+    @property
+    def deaf(self) -> bool:
+        """Whether these are not heard now."""
+        return bool(self.spans) and self.spans[-1].until is None
+
+
+class Listener(msgspec.Struct, array_like=True, gc=False):
+    """What is known of one. Fields may be appended, never moved."""
+
+    name: str
+    groups: list[Group]
+    """The first is of all other topics."""
+    silences: list[Span] = []
+    """When nothing came from it."""
+    reads: bool = False
+    queues: frozenset[str] | None = None
+    """Those whose topics it has; empty: whatever there is; None: it has not said."""
+    tried: datetime | None = None
+    """Of one that has never heard: since when it could have."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is, or hears nothing in any case."""
+        return self.groups[0].deaf or (bool(self.silences) and self.silences[-1].until is None)
+
+    def deafness(self, topic: str | None) -> list[Span]:
+        """Give when a topic was not heard, None standing for those that nobody has named."""
+        queue = None if topic is None else queue_of(topic)
+        if self.queues and queue is not None and queue not in self.queues:
+            return [Span(NEVER, NO_LISTENER)]
+        own = self.groups[0]
+        if topic is not None:
+            own = next((group for group in self.groups[1:] if topic in group.topics), own)
+        return _joined([*own.spans, *self.silences])
+
+    def touched(self, topics: Collection[str]) -> list[Group]:
+        """Give groups that together are just these topics, none meaning all."""
+        if not topics:
+            return self.groups
+        rest, left, found = self.groups[0], dict.fromkeys(topics), []
+        for group in self.groups[1:]:
+            within = [topic for topic in group.topics if topic in left]
+            for topic in within:
+                del left[topic]
+            if 0 < len(within) < len(group.topics):
+                group.topics = [topic for topic in group.topics if topic not in within]
+                group = Group(within, _copied(group.spans))  # noqa: PLW2901
+                self.groups = [*self.groups, group]
+            if within:
+                found.append(group)
+        if left:
+            group = Group(list(left), _copied(rest.spans))
+            self.groups = [*self.groups, group]
+            found.append(group)
+        return found
+
+    def tidy(self, now: datetime) -> None:
+        """Forget what is long ago, and let topics be one group again that are alike."""
+        limit = now - REMEMBERED
+        self.silences = _lately(self.silences, limit)
+        alike: dict[bytes, Group] = {}
+        for group in self.groups:
+            group.spans = _lately(group.spans, limit)
+            first = alike.setdefault(_encode(group.spans), group)
+            if first is not group and first.topics:
+                first.topics = [*first.topics, *group.topics]
+        self.groups = list(alike.values())
+
+
+class _Said(msgspec.Struct, array_like=True, gc=False):
+    """What is stored each time that a listener says it is there."""
+
+    reached: datetime = NEVER
+    """What is older than this was taken in."""
+    spoke: dict[str, datetime] = {}
+
+
+class Call(NamedTuple):
+    """What the tracker is to be told: `Tracker.connected` or `Tracker.disconnected`."""
+
+    hears: bool
+    topics: Collection[str] = ()
+    cause: str = ""
+    since: datetime = NEVER
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_listener = msgspec.msgpack.Decoder(Listener).decode
+_decode_said = msgspec.msgpack.Decoder(_Said).decode
+
+
+_Loss = tuple[Collection[str], Span]
+"""Which topics, none meaning all that are not named; and since when, and why."""
+
+
+class Hearing:
+    """All listeners of one source. Hand it each report with `now`.
+
+    What each gives are the calls that it leads to. Carry out each before asking for the next, and
+    ask until there is none, since nothing is done before. Store what they have brought about before
+    `unsaved`, or together with it: then a takeover that finds the one without the other makes good
+    what is missing. A report that is older than what is known changes nothing.
+    """
+
+    def __init__(self, source: str, ledger: Ledger) -> None:
+        self.source = source
+        self._ledger = ledger
+        self._listeners: dict[str, Listener] = {}
+        self._said = _Said()
+        self._missed: list[Call] = []
+        """Losses that were over when they were found out."""
+        self._unsaved: set[str] = set()
+
+    def restore(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Take over rows, in whatever order."""
+        for key, packed in rows:
+            if key == HEARING:
+                self._said = _decode_said(packed)
+            else:
+                listener = _decode_listener(packed)
+                self._listeners[listener.name] = listener
+
+    def unsaved(self) -> dict[str, bytes | None]:
+        """Give the rows that have changed since the last call, None for one that is to go."""
+        changed, self._unsaved = self._unsaved, set()
+        rows: dict[str, bytes | None] = {}
+        for key in sorted(changed):
+            listener = self._listeners.get(key.removeprefix(f"{HEARING}/"))
+            if key == HEARING:
+                rows[key] = _encode(self._said)
+            else:
+                rows[key] = None if listener is None else _encode(listener)
+        return rows
+
+    @property
+    def hears(self) -> bool:
+        """Whether any of them hears, be it not everything."""
+        return self._blind(None) is None
+
+    @property
+    def reads(self) -> bool:
+        """Whether any of them can read conversations."""
+        return any(listener.reads for listener in self._listeners.values())
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """The queues that any of them follows; empty: whatever there is."""
+        named = [one.queues for one in self._listeners.values() if one.queues is not None]
+        return frozenset().union(*named) if all(named) else frozenset()
+
+    def next_deadline(self) -> datetime | None:
+        """When one of them counts as blind unless it speaks before."""
+        waited = (self._said.spoke[one.name] for one in self._listeners.values() if not one.silent)
+        last = min(waited, default=None)
+        return None if last is None else last + SILENT_AFTER
+
+    # What happens
+
+    def connected(
+        self, listener: str, topics: Collection[str], now: datetime, *, reads: bool = False
+    ) -> Iterator[Call]:
+        """A listener hears these topics, none meaning all that it has."""
+        yield from self.go_on(now)
+        one = self._speaks(listener, now)
+        if one is not None:
+            one.reads = reads
+            # As for any source: what is blind for all is so until it hears all.
+            for group in () if topics and one.groups[0].deaf else one.touched(topics):
+                if group.deaf:
+                    group.spans[-1].until = now
+            self._changed(one, now)
+            yield from self._calls(now)
+
+    def disconnected(
+        self,
+        listener: str,
+        cause: str,
+        since: datetime | None,
+        topics: Collection[str],
+        now: datetime,
+    ) -> Iterator[Call]:
+        """A listener is blind for these topics since then; since it last spoke, if that is None."""
+        yield from self.go_on(now)
+        since = self._said.spoke.get(listener, NEVER) if since is None else min(since, now)
+        one = self._speaks(listener, now)
+        if one is not None:
+            lost: list[_Loss] = []
+            for group in one.touched(topics):
+                last = group.spans[-1] if group.spans else None
+                if last is not None and last.until is None:
+                    if last.since == NEVER:
+                        last.cause = cause
+                        one.tried = one.tried or (None if since == NEVER else since)
+                    continue
+                heard_last = since if last is None or last.until is None else max(since, last.until)
+                lost.append((group.topics, Span(heard_last, cause)))
+                group.spans = [*group.spans, Span(heard_last, cause)]
+            self._find_missed(one, lost, now)
+            self._changed(one, now)
+            yield from self._calls(now)
+
+    def alive(self, listener: str, now: datetime) -> Iterator[Call]:
+        """A listener is there, and what it last said holds."""
+        yield from self.go_on(now)
+        if self._speaks(listener, now) is not None:
+            yield from self._calls(now)
+
+    def follows(self, listener: str, queue_ids: Collection[str], now: datetime) -> Iterator[Call]:
+        """A listener has the topics of these queues, none meaning whatever there is."""
+        yield from self.go_on(now)
+        one = self._speaks(listener, now)
+        if one is not None:
+            one.queues = frozenset(queue_ids)
+            self._changed(one, now)
+            yield from self._calls(now)
+
+    def go_on(self, now: datetime) -> Iterator[Call]:
+        """Do what time alone has brought about."""
+        if now < self._said.reached:
+            return
+        for name, one in sorted(self._listeners.items()):
+            spoke = self._said.spoke[name]
+            if not one.silent and spoke + SILENT_AFTER <= now:
+                one.silences = [*one.silences, Span(spoke, SILENT)]
+                lost: list[_Loss] = [(group.topics, Span(spoke, SILENT)) for group in one.groups]
+                self._find_missed(one, lost, now)
+                self._changed(one, now)
+                self._said.reached = now
+                self._unsaved.add(HEARING)
+        for name in self._forgettable(now):
+            del self._listeners[name], self._said.spoke[name]
+            self._unsaved |= {HEARING, f"{HEARING}/{name}"}
+        yield from self._calls(now)
+
+    # What comes of it
+
+    def _calls(self, now: datetime) -> Iterator[Call]:
+        """Give what brings the ledger from where it is to where it should be."""
+        missed, self._missed = self._missed, []
+        ledger, source = self._ledger, self.source
+        for call in missed:
+            if not self._knows(call):
+                if self._lasts(call.topics):
+                    yield Call(hears=True, topics=call.topics)  # or it would be part of that
+                yield call
+                yield Call(hears=True, topics=call.topics)
+        gaps = ledger.open_gaps(source)
+        whole = any(not gap.topics for gap in gaps)
+        told = {topic for gap in gaps for topic in gap.blind}
+        everything = self._blind(None)
+        if everything is not None:
+            since, cause = everything
+            if since == NEVER:
+                tried = (one.tried for one in self._listeners.values() if one.tried)
+                since = ledger.heard_until(source) or max(tried, default=NEVER)
+            if since != NEVER and not whole:
+                # What was lost before all was is not part of that.
+                yield from self._losses(told, now, before=since)
+                yield Call(hears=False, cause=cause, since=since)
+            return
+        if whole or not ledger.ever_heard(source):
+            yield Call(hears=True)
+            yield from self._losses(set(), now, earliest=now)
+            return
+        if ended := told - self._blind_topics().keys():
+            yield Call(hears=True, topics=sorted(ended))
+        yield from self._losses(told, now)
+
+    def _losses(
+        self,
+        told: set[str],
+        now: datetime,
+        *,
+        before: datetime | None = None,
+        earliest: datetime = NEVER,
+    ) -> Iterator[Call]:
+        """Give losses of topics that are not told, each with all that was lost with it."""
+        begun: dict[tuple[datetime, str], list[str]] = {}
+        for topic, (lost, cause) in sorted(self._blind_topics().items()):
+            since = now if lost == NEVER else max(lost, earliest)
+            if topic not in told and (before is None or since < before):
+                begun.setdefault((since, cause), []).append(topic)
+        for (since, cause), topics in begun.items():
+            yield Call(hears=False, topics=topics, cause=cause, since=since)
+
+    def _blind_topics(self) -> dict[str, tuple[datetime, str]]:
+        return {topic: found for topic in self._named() if (found := self._blind(topic))}
+
+    def _blind(self, topic: str | None) -> tuple[datetime, str] | None:
+        """Give when a topic was last heard, and why it is not now; None if it is."""
+        last, cause = NEVER, NO_LISTENER
+        for one in self._listeners.values():
+            spans = one.deafness(topic)
+            if not spans or spans[-1].until is not None:
+                return None
+            if spans[-1].since >= last:
+                last, cause = spans[-1].since, spans[-1].cause
+        return last, cause
+
+    def _named(self) -> set[str]:
+        return {
+            topic
+            for one in self._listeners.values()
+            for group in one.groups
+            for topic in group.topics
+        }
+
+    def _find_missed(self, one: Listener, lost: list[_Loss], now: datetime) -> None:
+        """Find what nobody heard though it was believed of one that it did."""
+        others = [other for other in self._listeners.values() if other is not one]
+        found: dict[tuple[datetime, str], list[str]] = {}
+        of_all: set[datetime] = set()
+        for topics, span in lost:
+            classes: Iterable[str | None] = topics
+            if not topics:
+                classes = (None, *sorted(self._named() - _topics_of(one)))
+            for topic in classes:
+                pieces = [(span.since, now)]
+                for other in others:
+                    pieces = _common(pieces, other.deafness(topic), now)
+                begins = {begin for begin, end in pieces if end < now}
+                if topic is None:
+                    of_all = begins
+                    self._missed += [
+                        Call(hears=False, cause=span.cause, since=begin) for begin in sorted(begins)
+                    ]
+                    continue
+                for begin in begins - of_all:
+                    found.setdefault((begin, span.cause), []).append(topic)
+        for (begin, cause), topics in sorted(found.items()):
+            self._missed.append(Call(hears=False, topics=topics, cause=cause, since=begin))
+
+    def _lasts(self, topics: Collection[str]) -> bool:
+        """Whether a gap of all lasts, or one of these topics."""
+        return any(
+            not gap.topics or not set(gap.blind).isdisjoint(topics)
+            for gap in self._ledger.open_gaps(self.source)
+        )
+
+    def _knows(self, call: Call) -> bool:
+        return any(
+            gap.since == call.since and gap.topics == list(call.topics)
+            for gap in self._ledger.of(self.source)
+        )
+
+    def _speaks(self, listener: str, now: datetime) -> Listener | None:
+        """Note that one has spoken; None if that is older than what is known of it."""
+        if now < self._said.reached:
+            return None
+        self._said.reached = now
+        one = self._listeners.get(listener)
+        if one is None:
+            one = Listener(listener, [Group([], [Span(NEVER, NO_LISTENER)])])
+            self._listeners[listener] = one
+            self._unsaved.add(f"{HEARING}/{listener}")
+        if one.silences and one.silences[-1].until is None:
+            one.silences[-1].until = now
+            self._changed(one, now)
+        self._said.spoke[listener] = now
+        self._unsaved.add(HEARING)
+        return one
+
+    def _changed(self, one: Listener, now: datetime) -> None:
+        one.tidy(now)
+        self._unsaved.add(f"{HEARING}/{one.name}")
+
+    def _forgettable(self, now: datetime) -> list[str]:
+        oldest_first = sorted(self._said.spoke, key=self._said.spoke.__getitem__)
+        too_many = len(oldest_first) - MOST_LISTENERS
+        return [
+            name
+            for place, name in enumerate(oldest_first)
+            if self._listeners[name].silent
+            and (place < too_many or self._said.spoke[name] + FORGOTTEN_AFTER <= now)
+        ]
+
+
+def _topics_of(one: Listener) -> set[str]:
+    return {topic for group in one.groups for topic in group.topics}
+
+
+def _copied(spans: list[Span]) -> list[Span]:
+    return [Span(span.since, span.cause, span.until) for span in spans]
+
+
+def _lately(spans: list[Span], limit: datetime) -> list[Span]:
+    kept = [span for span in spans if span.until is None or span.until > limit]
+    return kept[-MOST_SPANS:]
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Give spans that do not overlap; between two that only touch, it was heard for a moment."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.since):
+        last = joined[-1] if joined else None
+        if last is None or (last.until is not None and last.until <= span.since):
+            joined.append(Span(span.since, span.cause, span.until))
+        elif last.until is not None:
+            last.until = None if span.until is None else max(last.until, span.until)
+    return joined
+
+
+def _common(
+    pieces: list[tuple[datetime, datetime]], spans: list[Span], now: datetime
+) -> list[tuple[datetime, datetime]]:
+    """Give what of pieces lies in spans."""
+    found = []
+    for begin, end in pieces:
+        for span in spans:
+            first, last = max(begin, span.since), min(end, span.until or now)
+            if first < last:
+                found.append((first, last))
+    return found
