@@ -19,7 +19,7 @@ from ringback.errors import EngineForeign, PositionGone
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import RefusalError
 
-__all__ = ["Found", "Log"]
+__all__ = ["Found", "Info", "Log"]
 
 CHUNK = 500
 """Messages that are given at once, and asked for at once, at the most."""
@@ -54,8 +54,15 @@ class _State(msgspec.Struct):
     bytes: int = 0
 
 
-class _Stream(msgspec.Struct):
+class _Config(msgspec.Struct):
+    max_bytes: int = -1
+
+
+class Info(msgspec.Struct):
+    """What a stream is at the moment."""
+
     state: _State
+    config: _Config
 
 
 class _Consumer(msgspec.Struct):
@@ -79,17 +86,17 @@ class Log:
         self.stream = stream
         self.subjects = subjects
 
+    async def info(self) -> Info:
+        """Give what the stream is at the moment; waits for the engine if it is away."""
+
+        async def look() -> Info:
+            return await self.connection.ask(f"STREAM.INFO.{self.stream}", None, Info)
+
+        return await self.connection.persist(look, self.stream)
+
     async def state(self) -> _State:
         """Give the stream's first and last sequences."""
-
-        async def look() -> _Stream:
-            return await self.connection.ask(f"STREAM.INFO.{self.stream}", None, _Stream)
-
-        return (await self.connection.persist(look, self.stream)).state
-
-    async def last(self) -> list[Found]:
-        """Give the last message of each subject."""
-        return [one async for chunk in self.last_in_chunks() for one in chunk]
+        return (await self.info()).state
 
     async def last_in_chunks(self) -> AsyncIterator[Sequence[Found]]:
         """Give the last message of each subject as of when the first chunk was asked for.

@@ -47,6 +47,10 @@ class JetStreamSteps:
         """Give the sequence of the log's last step; 0 when it never had one."""
         return (await self._all.state()).last_seq
 
+    async def begin(self) -> int:
+        """Give the sequence of the last step that retention has removed; 0 if there is none."""
+        return max(0, (await self._all.state()).first_seq - 1)
+
     async def read(self, after: int, limit: int) -> Sequence[Step]:
         """Give at most `limit` steps that follow `after`, oldest first; none at the log's end.
 

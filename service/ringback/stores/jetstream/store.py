@@ -9,17 +9,20 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
+import msgspec
 from nats.aio.msg import Msg
 
 from ringback.errors import Fenced, PositionGone, StoreError
-from ringback.ports import Batch, Entry, Mark, Row, Step
+from ringback.ports import Batch, Entry, Row, Step
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import CONFLICTS, DeniedError, RefusalError, UnsureError
 from ringback.stores.jetstream.following import Log
 from ringback.stores.jetstream.steps import CURSOR, JOURNAL, JetStreamSteps
 from ringback.stores.jetstream.subjects import Subjects
 from ringback.wire.steps import (
+    MOST_EVENTS,
     StepBody,
     decode_step,
     encode_step,
@@ -32,13 +35,30 @@ __all__ = ["JetStreamStore"]
 
 IN_FLIGHT = 128
 """Steps that are sent before the first of them is answered."""
-
-
 CHUNK = 500
+LOOK = 30.0
+"""Seconds between looks at how full the stream is."""
+
+
+class _Last(msgspec.Struct, frozen=True, gc=False):
+    """A row's last step, as far as this process knows."""
+
+    sequence: int
+    at: datetime
+    there: bool
+    """Whether it has left a row."""
+
+
+class _Sent(msgspec.Struct):
+    """A step that was sent, or could not be."""
+
+    step: StepBody
+    headers: dict[str, str]
+    answer: asyncio.Future[Msg] | None
 
 
 class JetStreamStore:
-    """The `Store` of one partition."""
+    """The `PartitionStore` of one partition."""
 
     def __init__(self, connection: Connection, subjects: Subjects, partition: int) -> None:
         self.partition = partition
@@ -47,7 +67,9 @@ class JetStreamStore:
         self._stream = subjects.steps
         self._log = Log(connection, self._stream, subjects.steps_of(partition))
         self._steps = JetStreamSteps(connection, subjects)
-        self._marks: dict[str, Mark] = {}
+        self._last: dict[str, _Last] = {}
+        """By row, the one that was written longest ago first."""
+        self._reached: dict[str, int] = {}
         self._cursors: dict[str, int] = {}
         self._loaded = False
         self._position = 0
@@ -55,56 +77,55 @@ class JetStreamStore:
         self._turn = asyncio.Lock()
         self._ids = connection.client.new_inbox().rpartition(".")[2]
         self._count = 0
+        self._looked = 0.0
+        self._pressing = 0
+        """Steps up to this sequence are soon removed for want of room."""
 
     @property
-    def marks(self) -> Mapping[str, Mark]:
-        """Where each row stands, those that are gone included, by its key."""
-        return self._marks
+    def reached(self) -> Mapping[str, int]:
+        """By row, gone ones too: how far the input log was dealt with. Known once loaded."""
+        return self._reached
 
     async def load(self) -> AsyncIterator[Sequence[Row]]:
         """Give every row, as of when the first chunk was asked for."""
-        marks: dict[str, Mark] = {}
+        last: dict[str, _Last] = {}
         async for chunk in self._log.last_in_chunks():
             rows = []
             for one in chunk:
                 step = decode_step(one.body)
-                there = step.state is not None
                 self._position = max(self._position, end_of_step(one.sequence))
-                marks[step.key] = Mark(step.reached, one.sequence, one.at, there)
+                last[step.key] = _Last(one.sequence, one.at, step.state is not None)
                 if step.key.startswith(CURSOR):
                     self._cursors[step.key.removeprefix(CURSOR)] = step.reached
-                elif there:
+                    continue
+                self._reached[step.key] = step.reached
+                if step.state is not None:
                     rows.append(Row(step.key, step.state, step.wake_at))
             if rows:
                 yield rows
-        self._marks = marks
+        self._last = dict(sorted(last.items(), key=lambda one: one[1].sequence))
         self._loaded = True
 
     async def commit(self, batch: Batch, now: datetime) -> int:
-        """Store each row's step, then the cursors; give the log's position.
+        """Store each row's step, then the cursors; return when all of it is stored.
 
         What is stored is whole row by row, not as a batch: a reader may see some of its rows
-        before others, and an end in the middle leaves those that were stored. Raises `Fenced`.
+        before others, and an end in the middle leaves those that were stored. While the engine is
+        away it waits. Raises `Fenced`.
         """
         async with self._turn:
             if self._broken is not None:
                 raise self._broken
             await self._know()
             try:
-                await self._put(_steps(batch), now)
-                cursors = [
-                    StepBody(f"{CURSOR}{name}", None, None, position)
-                    for name, position in batch.cursors.items()
-                ]
-                await self._put(cursors, now)
+                await self._put(_steps_of(batch), now)
+                await self._put(_cursors_of(batch), now)
             except BaseException as error:
-                self._broken = (
-                    error
-                    if isinstance(error, StoreError)
-                    else StoreError(self._stream, "a commit was broken off", "open it anew")
-                )
+                broken_off = StoreError(self._stream, "a commit was broken off", "load it anew")
+                self._broken = error if isinstance(error, StoreError) else broken_off
                 raise
             self._cursors.update(batch.cursors)
+            await self._look()
             return self._position
 
     async def read(self, after: int, limit: int) -> Sequence[Entry]:
@@ -125,9 +146,12 @@ class JetStreamStore:
         return entries[:limit]
 
     async def history(self, subject: str, limit: int) -> Sequence[Entry]:
-        """Give the last `limit` entries about one subject: looks through all that is kept."""
+        """Give the last `limit` entries about one subject: looks through all that is kept.
+
+        Who knows the row asks for its steps instead: `JetStreamSteps.history`.
+        """
         found: deque[Entry] = deque(maxlen=limit)
-        reached = 0
+        reached = await self._steps.begin()
         while steps := await self._steps.read(reached, CHUNK):
             reached = steps[-1].sequence
             for step in steps:
@@ -144,13 +168,20 @@ class JetStreamStore:
         await self._know()
         return self._cursors.get(reader)
 
+    def older(self, than: datetime, limit: int) -> Sequence[str]:
+        """Give at most `limit` rows whose last step is older, oldest first; none that are gone.
+
+        Those that want of room threatens count as older.
+        """
+        return list(islice(self._older(than), limit))
+
     async def prune(self, now: datetime) -> int:  # noqa: ARG002  # of the port
         """Do nothing: the stream's own retention removes what is old."""
         return 0
 
     async def close(self) -> None:
         """Let go; the connection stays."""
-        self._broken = StoreError(self._stream, "it is closed", "open it anew")
+        self._broken = StoreError(self._stream, "it is closed", "load it anew")
 
     async def _know(self) -> None:
         """See that it is known where each row stands."""
@@ -158,59 +189,91 @@ class JetStreamStore:
             async for _ in self.load():
                 pass
 
+    def _older(self, than: datetime) -> Iterator[str]:
+        for key, last in self._last.items():
+            if last.at >= than and last.sequence > self._pressing:
+                return
+            if last.there:
+                yield key
+
+    async def _look(self) -> None:
+        """See now and then whether the stream is so full that it soon removes for want of room."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < LOOK:
+            return
+        self._looked = now
+        info = await self._log.info()
+        if 0 < info.config.max_bytes < 2 * info.state.bytes:
+            self._pressing = (info.state.first_seq + info.state.last_seq) // 2
+        else:
+            self._pressing = 0
+
     async def _put(self, steps: Sequence[StepBody], now: datetime) -> None:
-        """Store steps of different rows, many at once; return when all of them are stored."""
-        sent: deque[tuple[StepBody, dict[str, str], asyncio.Future[Msg] | None]] = deque()
+        """Store steps, many at once but those of a row one by one; return when all are stored."""
+        sent: dict[str, _Sent] = {}
         for step in steps:
-            while len(sent) >= IN_FLIGHT:
-                await self._settle(*sent.popleft(), now)
-            mark = self._marks.get(step.key)
-            self._count += 1
-            headers = {
-                "Nats-Msg-Id": f"{self._ids}.{self._count}",
-                "Nats-Expected-Last-Subject-Sequence": str(mark.sequence if mark else 0),
-            }
-            subject = self._subjects.step(self.partition, step.key)
-            try:
-                future = await self._connection.send(subject, encode_step(step), headers)
-            except UnsureError:
-                future = None
-            sent.append((step, headers, future))
-        while sent:
-            await self._settle(*sent.popleft(), now)
+            while len(sent) >= IN_FLIGHT or step.key in sent:
+                await self._settle(sent.pop(next(iter(sent))), now)
+            sent[step.key] = await self._send(step)
+        for one in sent.values():
+            await self._settle(one, now)
 
-    async def _settle(
-        self,
-        step: StepBody,
-        headers: dict[str, str],
-        sent: asyncio.Future[Msg] | None,
-        now: datetime,
-    ) -> None:
-        """See that a step is stored that may have been."""
+    async def _send(self, step: StepBody) -> _Sent:
+        last = self._last.get(step.key)
+        self._count += 1
+        headers = {
+            "Nats-Msg-Id": f"{self._ids}.{self._count}",
+            "Nats-Expected-Last-Subject-Sequence": str(last.sequence if last else 0),
+        }
+        subject = self._subjects.step(self.partition, step.key)
         try:
-            sequence = await self._first_answer(step, headers, sent)
-        except RefusalError:
-            raise Fenced(self._stream, self.partition) from None
-        self._marks.pop(step.key, None)
-        self._marks[step.key] = Mark(step.reached, sequence, now, step.state is not None)
-        self._position = max(self._position, end_of_step(sequence))
+            answer = await self._connection.send(subject, encode_step(step), headers)
+        except UnsureError:
+            answer = None
+        return _Sent(step, headers, answer)
 
-    async def _first_answer(
-        self, step: StepBody, headers: dict[str, str], sent: asyncio.Future[Msg] | None
-    ) -> int:
+    async def _settle(self, sent: _Sent, now: datetime) -> None:
+        """See that a step is stored, which it may be or not, and note where its row stands."""
+        step = sent.step
+        try:
+            sequence = await self._stored(sent)
+        except RefusalError:
+            sequence = await self._after_retention(sent)
+        self._position = max(self._position, end_of_step(sequence))
+        self._last.pop(step.key, None)
+        self._last[step.key] = _Last(sequence, now, step.state is not None)
+        if not step.key.startswith(CURSOR):
+            self._reached[step.key] = step.reached
+
+    async def _stored(self, sent: _Sent) -> int:
+        """Give the sequence, once there is one: what is in doubt is sent again with the same id."""
         connection = self._connection
-        if sent is not None:
+        if sent.answer is not None:
             try:
-                return await connection.stored(sent)
+                return await connection.stored(sent.answer)
             except (UnsureError, DeniedError):
                 pass
             except RefusalError as error:
                 if error.code in CONFLICTS:
                     raise
-        subject, body = self._subjects.step(self.partition, step.key), encode_step(step)
+        subject, body = self._subjects.step(self.partition, sent.step.key), encode_step(sent.step)
         return await connection.persist(
-            lambda: connection.store(subject, body, headers), self._stream
+            lambda: connection.store(subject, body, sent.headers), self._stream
         )
+
+    async def _after_retention(self, sent: _Sent) -> int:
+        """Store a step whose row's last one retention may have removed. Raises `Fenced`."""
+        fenced = Fenced(self._stream, self.partition)
+        subject = self._subjects.step(self.partition, sent.step.key)
+        log = Log(self._connection, self._stream, subject)
+        if sent.step.key not in self._last or await log.last_sequence():
+            raise fenced
+        sent.headers["Nats-Expected-Last-Subject-Sequence"] = "0"
+        sent.answer = None
+        try:
+            return await self._stored(sent)
+        except RefusalError:
+            raise fenced from None
 
 
 def _entries(step: Step) -> Iterator[tuple[str, Entry]]:
@@ -220,19 +283,28 @@ def _entries(step: Step) -> Iterator[tuple[str, Entry]]:
         yield about, Entry(position_in(step.sequence, index), body)
 
 
-def _steps(batch: Batch) -> list[StepBody]:
+def _steps_of(batch: Batch) -> list[StepBody]:
     """Bring a batch's events together with the rows that they came with."""
     events: dict[str, tuple[list[bytes], list[str]]] = {}
     for index, body in enumerate(batch.events):
-        key = batch.keys[index] if batch.keys else JOURNAL
-        bodies, subjects = events.setdefault(key, ([], []))
+        bodies, subjects = events.setdefault(batch.keys[index] if batch.keys else JOURNAL, ([], []))
         bodies.append(body)
         if batch.subjects:
             subjects.append(batch.subjects[index])
+    steps: list[StepBody] = []
+    for key in batch.rows | dict.fromkeys(events):
+        row = batch.rows.get(key) or Row(key, None)
+        bodies, subjects = events.get(key, ([], []))
+        for begin in range(0, len(bodies) or 1, MOST_EVENTS):
+            some = slice(begin, begin + MOST_EVENTS)
+            steps.append(
+                StepBody(key, row.state, row.wake_at, batch.reached, bodies[some], subjects[some])
+            )
+    return steps
+
+
+def _cursors_of(batch: Batch) -> list[StepBody]:
     return [
-        StepBody(key, row.state, row.wake_at, batch.reached, *events.pop(key, ([], [])))
-        for key, row in batch.rows.items()
-    ] + [
-        StepBody(key, None, None, batch.reached, bodies, subjects)
-        for key, (bodies, subjects) in events.items()
+        StepBody(f"{CURSOR}{name}", None, None, position)
+        for name, position in batch.cursors.items()
     ]
