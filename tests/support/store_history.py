@@ -49,8 +49,11 @@ async def all_rows(store: Store) -> dict[str, Row]:
     return found
 
 
-async def difference(store: Store, acknowledged: int) -> str | None:
-    """Say how a store differs from the history, of which `acknowledged` batches were confirmed."""
+async def difference(store: Store, acknowledged: int, *, gapless: bool = True) -> str | None:
+    """Say how a store differs from the history, of which `acknowledged` batches were confirmed.
+
+    Without `gapless`, positions may leave some out, and nothing is pruned.
+    """
     reached = await store.cursor("history") or 0
     if reached < acknowledged:
         return f"lost: batch {acknowledged} was acknowledged, the store is at {reached}"
@@ -63,6 +66,9 @@ async def difference(store: Store, acknowledged: int) -> str | None:
     expected = {key: row for key, row in rows.items() if row.state is not None}
     if await all_rows(store) != expected:
         return f"rows are not those after batch {reached}"
+    if not gapless:
+        told = [entry.body for entry in await store.read(0, EVERY)]
+        return None if told == events else "the journal is not what was told"
     last = await store.position()
     if last != len(events):
         return f"position {last} instead of {len(events)} after batch {reached}"
