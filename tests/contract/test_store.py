@@ -351,7 +351,7 @@ async def numbers(store: Store, subject: str, limit: int = 1_000) -> list[int]:
     entries = await store.history(subject, limit)
     found = [msgspec.json.decode(entry.body)["number"] for entry in entries]
     assert [entry.body for entry in entries] == [about(subject, number) for number in found]
-    for entry in entries[:1] + entries[-1:]:
+    for entry in (*entries[:1], *entries[-1:]):
         assert await store.read(entry.position - 1, 1) == [entry]
     return found
 

@@ -137,9 +137,13 @@ class Log:
             await self._check(after)
             pull = _Pull(self, _from(after))
             async with pull:
+                if not pull.pending:
+                    yield []
                 while (chunk := await pull.next()) is not None:
                     yield chunk
                     after = chunk[-1].sequence if chunk else after
+                    if chunk and not chunk[-1].left:
+                        yield []
                     if not pull.due():
                         continue
                     if not chunk and await self.last_sequence() > after:
