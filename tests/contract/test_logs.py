@@ -147,7 +147,8 @@ async def test_a_row_is_loaded_as_it_was_last_written(logs: Logs) -> None:
     await store.commit(Batch({}, [], {"inputs": 7}), now())
     again = await loaded(logs)
     assert await rows(logs) == [Row("a", b"2", 7)]
-    assert dict(store.reached) == dict(again.reached) == {"a": 5, "b": 7}
+    for known in (store, again):
+        assert {key: known.marks[key].reached for key in "ab"} == {"a": 5, "b": 7}
     assert await again.cursor("inputs") == 7
     assert await rows(logs, partition=1) == []
 
@@ -259,17 +260,22 @@ async def test_steps_of_all_partitions_come_in_one_order_while_they_are_written(
         assert mine == list(range(100))
 
 
-async def test_rows_that_were_not_written_for_long_are_found_oldest_first(logs: Logs) -> None:
-    begin = now()
+async def test_where_each_row_stands_is_known_oldest_first(logs: Logs) -> None:
+    begin = now() - timedelta(seconds=1)
     store = await loaded(logs)
     for key in ("a", "b", "gone", "c"):
         await store.commit(batch(key, b"1"), now())
     await store.commit(Batch({}, [], {"inputs": 3}), now())
     await store.commit(batch("a", b"2"), now())
     await store.commit(batch("gone", None), now())
-    later = now() + timedelta(seconds=1)
-    assert store.older(later, 9) == ["b", "c", "a"]
-    assert store.older(later, 1) == ["b"]
-    assert store.older(begin - timedelta(seconds=1), 9) == []
-    assert (await loaded(logs)).older(later, 9) == ["b", "c", "a"]
-    assert (await loaded(logs, 1)).older(later, 9) == []
+    for known in (store, await loaded(logs)):
+        marks = {key: mark for key, mark in known.marks.items() if not key.startswith("~")}
+        assert [(key, mark.sequence) for key, mark in marks.items()] == [
+            ("b", 2),
+            ("c", 4),
+            ("a", 6),
+            ("gone", 7),
+        ]
+        assert all(begin < mark.at < now() + timedelta(seconds=1) for mark in marks.values())
+        assert [key for key, mark in marks.items() if not mark.there] == ["gone"]
+    assert not (await loaded(logs, 1)).marks

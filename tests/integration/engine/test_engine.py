@@ -41,7 +41,7 @@ async def test_what_one_process_has_stored_another_loads(nats_url: str) -> None:
     found = second.store(2)
     assert await rows(found) == {"a": b"1", "b.*": b"2"}
     assert await found.cursor("inputs") == 9
-    assert found.reached["b.*"] == 9
+    assert found.marks["b.*"].reached == 9
     assert await rows(second.store(1)) == {}
     told = await found.read(0, 10)
     assert [(entry.position <= position, entry.body) for entry in told] == [(True, b"told")]

@@ -55,6 +55,7 @@ class _State(msgspec.Struct):
 
 
 class _Config(msgspec.Struct):
+    max_age: int = 0
     max_bytes: int = -1
 
 
@@ -72,6 +73,7 @@ class _Consumer(msgspec.Struct):
 
 class _Stored(msgspec.Struct):
     seq: int
+    data: bytes = b""
 
 
 class _Got(msgspec.Struct):
@@ -166,17 +168,23 @@ class Log:
 
     async def last_sequence(self) -> int:
         """Give the last sequence of a message on these subjects; 0 if there is none."""
+        found = await self._got({"last_by_subj": self.subjects})
+        return found.seq if found else 0
 
-        async def look() -> int:
+    async def get(self, sequence: int) -> bytes | None:
+        """Give one message; None if it is not kept any more."""
+        found = await self._got({"seq": sequence})
+        return found.data if found else None
+
+    async def _got(self, wish: dict[str, Any]) -> _Stored | None:
+        async def look() -> _Stored | None:
             try:
-                got = await self.connection.ask(
-                    f"STREAM.MSG.GET.{self.stream}", {"last_by_subj": self.subjects}, _Got
-                )
+                got = await self.connection.ask(f"STREAM.MSG.GET.{self.stream}", wish, _Got)
             except RefusalError as error:
                 if error.code == NO_MESSAGE:
-                    return 0
+                    return None
                 raise
-            return got.message.seq
+            return got.message
 
         return await self.connection.persist(look, self.stream)
 

@@ -8,14 +8,15 @@ that this process knows. That, and not a lease, is what keeps two processes apar
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from datetime import datetime
-from itertools import islice
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 import msgspec
+from msgspec.structs import replace
 from nats.aio.msg import Msg
 
 from ringback.errors import Fenced, PositionGone, StoreError
-from ringback.ports import Batch, Entry, Row, Step
+from ringback.ports import Batch, Entry, Mark, Row, Step
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import CONFLICTS, DeniedError, RefusalError, UnsureError
 from ringback.stores.jetstream.following import Log
@@ -36,17 +37,10 @@ __all__ = ["JetStreamStore"]
 IN_FLIGHT = 128
 """Steps that are sent before the first of them is answered."""
 CHUNK = 500
-LOOK = 30.0
-"""Seconds between looks at how full the stream is."""
-
-
-class _Last(msgspec.Struct, frozen=True, gc=False):
-    """A row's last step, as far as this process knows."""
-
-    sequence: int
-    at: datetime
-    there: bool
-    """Whether it has left a row."""
+LOOK = 10.0
+"""Seconds between looks at what retention is about to remove."""
+MOST_HELD = 200
+"""Rows that are written again at once."""
 
 
 class _Sent(msgspec.Struct):
@@ -67,9 +61,8 @@ class JetStreamStore:
         self._stream = subjects.steps
         self._log = Log(connection, self._stream, subjects.steps_of(partition))
         self._steps = JetStreamSteps(connection, subjects)
-        self._last: dict[str, _Last] = {}
-        """By row, the one that was written longest ago first."""
-        self._reached: dict[str, int] = {}
+        self._marks: dict[str, Mark] = {}
+        """What was written last is last."""
         self._cursors: dict[str, int] = {}
         self._loaded = False
         self._position = 0
@@ -78,32 +71,29 @@ class JetStreamStore:
         self._ids = connection.client.new_inbox().rpartition(".")[2]
         self._count = 0
         self._looked = 0.0
-        self._pressing = 0
-        """Steps up to this sequence are soon removed for want of room."""
 
     @property
-    def reached(self) -> Mapping[str, int]:
-        """By row, gone ones too: how far the input log was dealt with. Known once loaded."""
-        return self._reached
+    def marks(self) -> Mapping[str, Mark]:
+        """Where each row stands, gone ones and cursors too. Known once loaded."""
+        return self._marks
 
     async def load(self) -> AsyncIterator[Sequence[Row]]:
         """Give every row, as of when the first chunk was asked for."""
-        last: dict[str, _Last] = {}
+        marks: dict[str, Mark] = {}
         async for chunk in self._log.last_in_chunks():
             rows = []
             for one in chunk:
                 step = decode_step(one.body)
                 self._position = max(self._position, end_of_step(one.sequence))
-                last[step.key] = _Last(one.sequence, one.at, step.state is not None)
+                there = step.state is not None
+                marks[step.key] = Mark(step.reached, one.sequence, one.at, there)
                 if step.key.startswith(CURSOR):
                     self._cursors[step.key.removeprefix(CURSOR)] = step.reached
-                    continue
-                self._reached[step.key] = step.reached
-                if step.state is not None:
+                elif there:
                     rows.append(Row(step.key, step.state, step.wake_at))
             if rows:
                 yield rows
-        self._last = dict(sorted(last.items(), key=lambda one: one[1].sequence))
+        self._marks = dict(sorted(marks.items(), key=lambda one: one[1].sequence))
         self._loaded = True
 
     async def commit(self, batch: Batch, now: datetime) -> int:
@@ -120,12 +110,12 @@ class JetStreamStore:
             try:
                 await self._put(_steps_of(batch), now)
                 await self._put(_cursors_of(batch), now)
+                await self._hold(now)
             except BaseException as error:
                 broken_off = StoreError(self._stream, "a commit was broken off", "load it anew")
                 self._broken = error if isinstance(error, StoreError) else broken_off
                 raise
             self._cursors.update(batch.cursors)
-            await self._look()
             return self._position
 
     async def read(self, after: int, limit: int) -> Sequence[Entry]:
@@ -168,13 +158,6 @@ class JetStreamStore:
         await self._know()
         return self._cursors.get(reader)
 
-    def older(self, than: datetime, limit: int) -> Sequence[str]:
-        """Give at most `limit` rows whose last step is older, oldest first; none that are gone.
-
-        Those that want of room threatens count as older.
-        """
-        return list(islice(self._older(than), limit))
-
     async def prune(self, now: datetime) -> int:  # noqa: ARG002  # of the port
         """Do nothing: the stream's own retention removes what is old."""
         return 0
@@ -189,24 +172,26 @@ class JetStreamStore:
             async for _ in self.load():
                 pass
 
-    def _older(self, than: datetime) -> Iterator[str]:
-        for key, last in self._last.items():
-            if last.at >= than and last.sequence > self._pressing:
-                return
-            if last.there:
-                yield key
+    async def _hold(self, now: datetime) -> None:
+        """Write again, now and then, what retention would else remove although it counts.
 
-    async def _look(self) -> None:
-        """See now and then whether the stream is so full that it soon removes for want of room."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked < LOOK:
+        That is what was written in the older half of what is kept: by age, or by room if half of
+        it is taken.
+        """
+        if asyncio.get_running_loop().time() - self._looked < LOOK:
             return
-        self._looked = now
+        self._looked = asyncio.get_running_loop().time()
         info = await self._log.info()
-        if 0 < info.config.max_bytes < 2 * info.state.bytes:
-            self._pressing = (info.state.first_seq + info.state.last_seq) // 2
-        else:
-            self._pressing = 0
+        begin = now - timedelta(microseconds=info.config.max_age // 2000)
+        full = 0 < info.config.max_bytes < 2 * info.state.bytes
+        first = (info.state.first_seq + info.state.last_seq) // 2 if full else 0
+        old = takewhile(
+            lambda one: one[1].at < begin or one[1].sequence <= first, self._marks.items()
+        )
+        held = [mark.sequence for key, mark in old if mark.there or key.startswith(CURSOR)]
+        steps = [await self._log.get(sequence) for sequence in held[:MOST_HELD]]
+        again = [decode_step(found) for found in steps if found is not None]
+        await self._put([replace(step, events=[], subjects=[]) for step in again], now)
 
     async def _put(self, steps: Sequence[StepBody], now: datetime) -> None:
         """Store steps, many at once but those of a row one by one; return when all are stored."""
@@ -219,11 +204,11 @@ class JetStreamStore:
             await self._settle(one, now)
 
     async def _send(self, step: StepBody) -> _Sent:
-        last = self._last.get(step.key)
+        mark = self._marks.get(step.key)
         self._count += 1
         headers = {
             "Nats-Msg-Id": f"{self._ids}.{self._count}",
-            "Nats-Expected-Last-Subject-Sequence": str(last.sequence if last else 0),
+            "Nats-Expected-Last-Subject-Sequence": str(mark.sequence if mark else 0),
         }
         subject = self._subjects.step(self.partition, step.key)
         try:
@@ -240,10 +225,8 @@ class JetStreamStore:
         except RefusalError:
             sequence = await self._after_retention(sent)
         self._position = max(self._position, end_of_step(sequence))
-        self._last.pop(step.key, None)
-        self._last[step.key] = _Last(sequence, now, step.state is not None)
-        if not step.key.startswith(CURSOR):
-            self._reached[step.key] = step.reached
+        self._marks.pop(step.key, None)
+        self._marks[step.key] = Mark(step.reached, sequence, now, step.state is not None)
 
     async def _stored(self, sent: _Sent) -> int:
         """Give the sequence, once there is one: what is in doubt is sent again with the same id."""
@@ -266,7 +249,7 @@ class JetStreamStore:
         fenced = Fenced(self._stream, self.partition)
         subject = self._subjects.step(self.partition, sent.step.key)
         log = Log(self._connection, self._stream, subject)
-        if sent.step.key not in self._last or await log.last_sequence():
+        if sent.step.key not in self._marks or await log.last_sequence():
             raise fenced
         sent.headers["Nats-Expected-Last-Subject-Sequence"] = "0"
         sent.answer = None
