@@ -1,6 +1,14 @@
 """What the daemon needs from outside, as small Protocols. Adapters fulfil them, one file each."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -186,7 +194,7 @@ class Leases(Protocol):
     async def release(self, claim: Claim) -> None:
         """Let others have it at once, if it is still held. Raises `StoreError`."""
 
-    def watch(self) -> AsyncIterator[Mapping[str, Claim]]:
+    def watch(self) -> AsyncGenerator[Mapping[str, Claim], None]:
         """Give all claims by name, at once and whenever one begins, ends or says something else.
 
         Raises `StoreError` as soon as it cannot be told any more who holds what.

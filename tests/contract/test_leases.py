@@ -84,7 +84,7 @@ class Watch:
                 self.error = error
                 self._news.notify_all()
         finally:
-            await watch.aclose()  # type: ignore[attr-defined]  # a generator, as all of them are
+            await watch.aclose()
 
     async def until(self, so: Callable[[Mapping[str, str]], bool]) -> None:
         def seen() -> bool:

@@ -1,7 +1,7 @@
 """Leases within one process, for tests in virtual time: what holds in them holds for an engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from ringback.errors import StoreError
@@ -123,7 +123,7 @@ class MemoryLeases:
         if self._holds(claim):
             self._table.remove(claim.name)
 
-    async def watch(self) -> AsyncIterator[Mapping[str, Claim]]:
+    async def watch(self) -> AsyncGenerator[Mapping[str, Claim], None]:
         """Give all claims, at once and with every change."""
         while True:
             news = self._table.news

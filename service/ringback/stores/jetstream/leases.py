@@ -8,7 +8,7 @@ does; and to claim is to create, which the engine refuses while the key is there
 import asyncio
 import secrets
 from base64 import b64decode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -129,10 +129,13 @@ class JetStreamLeases:
 
     async def release(self, claim: Claim) -> None:
         """Let others have it, if it is still held. Raises `StoreError`."""
-        headers = {OPERATION: "DEL", EXPECTED: str(claim.revision)}
-        await self._publish(claim.name, b"", headers)
+        if await self._delete(claim.name, claim.revision):
+            return
+        found = await self._last(claim.name)
+        if found is not None and self._is_mine(found):
+            await self._delete(claim.name, found.seq)
 
-    async def watch(self) -> AsyncIterator[Mapping[str, Claim]]:
+    async def watch(self) -> AsyncGenerator[Mapping[str, Claim], None]:
         """Give all claims, at once and with every change. Raises `StoreError`."""
         clock = asyncio.get_running_loop().time
         view: dict[str, Claim] = {}
@@ -159,6 +162,10 @@ class JetStreamLeases:
                     news = True
         finally:
             await following.end()
+
+    async def _delete(self, name: str, revision: int) -> bool:
+        headers = {OPERATION: "DEL", EXPECTED: str(revision)}
+        return await self._publish(name, b"", headers) is not None
 
     def _is_mine(self, found: _Kept) -> bool:
         """Whether it was written by this life: an attempt may have seemed to fail, and has not."""

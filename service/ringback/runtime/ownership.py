@@ -1,0 +1,405 @@
+"""What this member has of the names that members share: claimed, renewed, handed over, lost.
+
+A member keeps a key with its name as a sign of life. From who lives and who holds what follows,
+by `core.ownership`, what it should claim and what it should hand over.
+
+**A lease is a hint.** While the engine is away nobody learns who holds what: nothing is claimed and
+nothing handed over, and work goes on. It can do no harm, since all that it stores is fenced by the
+engine, and to begin anew costs a load of everything. As soon as the engine answers, a lease that
+has run out meanwhile is claimed again; only if another has it by now the work ends, at once. Where
+work has effects that the engine does not fence, as a request to the platform, its duty says after
+how many seconds without a renewal it has to end by itself: `lapse`.
+
+Time is the loop's, so the wall clock may be set as it likes. A process that was stopped for a while
+finds out with its next renewal, or is fenced before.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import aclosing
+from math import inf
+from typing import Literal, Protocol
+
+import msgspec
+import structlog
+
+from ringback.core.ownership import wish
+from ringback.errors import RingbackError, StoreError
+from ringback.ports import Claim, Leases
+from ringback.wire.members import MEMBER, Member, decode_member, encode_member
+
+__all__ = ["Duty", "Ownership", "Work"]
+
+log = structlog.get_logger(__name__)
+
+RENEWALS_A_LEASE = 3
+LOOKS_A_LEASE = 12
+"""How often it is looked at what could not be done at once."""
+OFTEN = 10.0
+"""Seconds between two complaints about the same."""
+
+
+class Work(Protocol):
+    """What is done with names. Of one name never two of these run at once."""
+
+    async def take(self, name: str) -> None:
+        """Begin. A `RingbackError` means that it cannot: `lose` follows, and others may try."""
+
+    async def give(self, name: str) -> None:
+        """Finish what is begun, and end: as this returns another may begin. Keep it short.
+
+        A `RingbackError` means that it cannot be finished: `lose` follows.
+        """
+
+    async def lose(self, name: str) -> None:
+        """End at once: another may have begun. `take` or `give` may have been cancelled before."""
+
+
+class Duty(msgspec.Struct, frozen=True):
+    """Names of one kind, which members with a role share."""
+
+    role: str
+    names: Sequence[str]
+    work: Work
+    lapse: float | None = None
+    """After so many seconds without a renewal, less than the lease, the work has to end.
+
+    None: not before another has it.
+    """
+    most: Callable[[], int] | None = None
+    """How many of them are of use here at the most."""
+
+
+class _Held:
+    """A name that is held, and where its work stands."""
+
+    def __init__(self, duty: Duty, claim: Claim, confirmed_at: float) -> None:
+        self.duty = duty
+        self.claim = claim
+        self.confirmed_at = confirmed_at
+        """When the last renewal was sent that was answered."""
+        self.state: Literal["taking", "working", "giving", "lost"] = "taking"
+        self.task: asyncio.Task[None] | None = None
+
+
+class Ownership:
+    """One member's part in all duties of one bucket. Counters only grow."""
+
+    def __init__(self, leases: Leases, member: Member, duties: Sequence[Duty]) -> None:
+        self.takeovers: Counter[str] = Counter()
+        """Names that were taken, by role; as are the next two."""
+        self.hand_overs: Counter[str] = Counter()
+        self.losses: Counter[str] = Counter()
+        self._leases = leases
+        self._member = member
+        self._duties = duties
+        self._key = MEMBER + leases.holder
+        self._view: Mapping[str, Claim] | None = None
+        """None while it is not known who holds what."""
+        self._presence: Claim | None = None
+        self._held: dict[str, _Held] = {}
+        self._claiming: set[str] = set()
+        self._not_before: dict[str, float] = {}
+        self._news = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        self._leaving = asyncio.Event()
+        self._complained_at = -OFTEN
+        self._problem: str | None = None
+
+    # How it is
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from taking its part, and what to do; None if nothing does."""
+        return self._problem
+
+    def holds(self, name: str) -> bool:
+        """Whether a name is held here, as far as is known."""
+        return name in self._held
+
+    def owned(self, role: str) -> list[str]:
+        """Give the names of a role whose work is done here."""
+        return [name for name, one in self._held.items() if one.duty.role == role]
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """Those who are present, by name; none while it is not known."""
+        return _members(self._view or {})
+
+    # What it does
+
+    async def run(self) -> None:
+        """Take part until cancelled; what is held then runs out by itself. Run it once.
+
+        Before it is cancelled `leave`, or end all work otherwise.
+        """
+        async with self._tasks as tasks:
+            tasks.create_task(self._watch_forever(), name="ownership.watch")
+            tasks.create_task(self._renew_forever(), name="ownership.renew")
+            await self._decide_forever()
+
+    async def leave(self) -> None:
+        """Hand everything over, and be gone: others need not wait for anything to run out."""
+        self._leaving.set()
+        # First, so that nobody waits for this member to claim what it gives.
+        if (presence := self._presence) is not None:
+            self._presence = None
+            await self._release(presence)
+        for name, one in list(self._held.items()):
+            if one.state in {"taking", "working"}:
+                self._begin(one, self._give(name, one, one.task))
+        under_way = [one.task for one in self._held.values() if one.task is not None]
+        if under_way:
+            await asyncio.wait(under_way)
+
+    async def _watch_forever(self) -> None:
+        while True:
+            try:
+                async with aclosing(self._leases.watch()) as views:
+                    async for view in views:
+                        self._view = view
+                        self._heed(view)
+                        self._news.set()
+            except StoreError as error:
+                self._view = None
+                self._complain(error)
+            await asyncio.sleep(self._leases.seconds / LOOKS_A_LEASE)
+
+    async def _renew_forever(self) -> None:
+        pause = self._leases.seconds / RENEWALS_A_LEASE
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            held = [one for one in self._held.values() if one.state != "lost"]
+            renewals = [self._renew(one) for one in held]
+            await asyncio.gather(self._be_present(), *renewals)
+            due = max(due + pause, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _decide_forever(self) -> None:
+        while True:
+            self._news.clear()
+            lapses_in = self._lapse()
+            self._decide()
+            pause = min(lapses_in, self._leases.seconds / LOOKS_A_LEASE)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+    # To be seen
+
+    async def _be_present(self) -> None:
+        if self._leaving.is_set():
+            return
+        said = encode_member(self._member)
+        try:
+            present = self._presence
+            if present is not None:
+                present = await self._leases.renew(present, said)
+            if present is None:
+                present = await self._leases.claim(self._key, said)
+            self._presence = present
+        except StoreError as error:
+            self._complain(error)
+            return
+        self._problem = None
+        if present is None:
+            self._problem = (
+                f"another process takes part as {self._leases.holder}, or one has until a moment"
+                " ago; give each a jetstream.member of its own, or leave it empty"
+            )
+            self._say("member_twice", self._problem)
+        elif self._leaving.is_set():
+            await self._release(present)
+
+    # To hold
+
+    async def _renew(self, one: _Held) -> None:
+        sent_at = asyncio.get_running_loop().time()
+        name = one.claim.name
+        try:
+            renewed = await self._leases.renew(one.claim)
+            if renewed is None and one.duty.lapse is None and one.state != "giving":
+                renewed = await self._leases.claim(name)
+        except StoreError as error:
+            self._complain(error)
+            return
+        if self._held.get(name) is not one or one.state == "lost":
+            return
+        if renewed is None:
+            self._lose(name, one, "not renewed")
+        else:
+            one.claim, one.confirmed_at = renewed, sent_at
+
+    def _heed(self, view: Mapping[str, Claim]) -> None:
+        """Lose what another is seen to hold."""
+        for name, one in list(self._held.items()):
+            seen = view.get(name)
+            if seen is not None and not seen.mine and seen.revision > one.claim.revision:
+                self._lose(name, one, "another holds it")
+
+    def _lapse(self) -> float:
+        """Lose what has not been renewed for too long; say in how many seconds the next lapses."""
+        now = asyncio.get_running_loop().time()
+        first = inf
+        for name, one in list(self._held.items()):
+            if one.duty.lapse is None or one.state == "lost":
+                continue
+            left = one.confirmed_at + one.duty.lapse - now
+            if left <= 0:
+                self._lose(name, one, "lapsed")
+            else:
+                first = min(first, left)
+        return first
+
+    def _lose(self, name: str, one: _Held, why: str) -> None:
+        if one.state == "lost":
+            return
+        one.state = "lost"
+        self.losses[one.duty.role] += 1
+        log.warning("ownership_lost", name=name, why=why)
+        before = one.task
+        if before is not None:
+            before.cancel()
+        self._begin(one, self._end(name, one, before))
+
+    async def _end(self, name: str, one: _Held, before: asyncio.Task[None] | None) -> None:
+        if before is not None and not before.done():
+            await asyncio.wait({before})
+        await one.duty.work.lose(name)
+        self._forget(name, one)
+
+    # To claim and to hand over
+
+    def _decide(self) -> None:
+        view = self._view
+        if (
+            view is None
+            or self._leaving.is_set()
+            or self._presence is None
+            or self._key not in view
+        ):
+            return
+        present = _members(view)
+        for duty in self._duties:
+            members = [name for name, member in present.items() if duty.role in member.roles]
+            wished = wish(self._leases.holder, duty.names, members, self._holders(view, members))
+            now = asyncio.get_running_loop().time()
+            owned = sum(name in self._held or name in self._claiming for name in duty.names)
+            room = len(duty.names) if duty.most is None else duty.most() - owned
+            free = [
+                name
+                for name in wished.claim
+                if name not in self._claiming and now >= self._not_before.get(name, now)
+            ]
+            for name in free[: max(0, room)]:
+                self._claiming.add(name)
+                self._tasks.create_task(self._claim(name, duty), name=f"ownership.{name}")
+            for name in [*wished.hand_over, *self._surplus(duty, -room, wished.hand_over)]:
+                one = self._held.get(name)
+                if one is not None and one.state == "working":
+                    self._begin(one, self._give(name, one, one.task))
+
+    def _holders(self, view: Mapping[str, Claim], members: Collection[str]) -> dict[str, str]:
+        """Say who holds what; whoever does not take part, as a former life, is a stranger."""
+        me = self._leases.holder
+        holders = {
+            name: claim.holder if claim.holder in members and claim.holder != me else ""
+            for name, claim in view.items()
+        }
+        return holders | dict.fromkeys(self._held, me)
+
+    def _surplus(self, duty: Duty, count: int, going: Collection[str]) -> Sequence[str]:
+        """Give what is of no use here."""
+        kept = [name for name in duty.names if name in self._held and name not in going]
+        count -= len(going)
+        return kept[len(kept) - count :] if count > 0 else ()
+
+    async def _claim(self, name: str, duty: Duty) -> None:
+        sent_at = asyncio.get_running_loop().time()
+        try:
+            claim = await self._leases.claim(name)
+        except StoreError as error:
+            self._complain(error)
+            claim = None
+        finally:
+            self._claiming.discard(name)
+        if claim is None:
+            # Another was quicker, or has not been gone for as long as it seems.
+            self._not_before[name] = sent_at + self._leases.seconds / LOOKS_A_LEASE
+            return
+        if self._leaving.is_set():
+            await self._release(claim)
+            return
+        one = self._held[name] = _Held(duty, claim, sent_at)
+        self.takeovers[duty.role] += 1
+        log.info("ownership_taken", name=name)
+        self._begin(one, self._take(name, one))
+
+    async def _take(self, name: str, one: _Held) -> None:
+        try:
+            await one.duty.work.take(name)
+        except RingbackError as error:
+            log.warning("ownership_not_taken", name=name, problem=str(error))
+            self._not_before[name] = asyncio.get_running_loop().time() + self._leases.seconds
+            await one.duty.work.lose(name)
+            await self._release(one.claim)
+            self._forget(name, one)
+            return
+        one.state = "working"
+        self._news.set()
+
+    async def _give(self, name: str, one: _Held, taking: asyncio.Task[None] | None) -> None:
+        finish, one.state = one.state == "working", "giving"
+        if taking is not None and not taking.done():
+            taking.cancel()
+            await asyncio.wait({taking})
+        try:
+            if finish:
+                await one.duty.work.give(name)
+        except RingbackError as error:
+            log.warning("ownership_not_finished", name=name, problem=str(error))
+            finish = False
+        if not finish:
+            await one.duty.work.lose(name)
+        await self._release(one.claim)
+        self.hand_overs[one.duty.role] += 1
+        log.info("ownership_handed_over", name=name)
+        self._forget(name, one)
+
+    async def _release(self, claim: Claim) -> None:
+        try:
+            await self._leases.release(claim)
+        except StoreError as error:
+            self._complain(error)  # it runs out by itself
+
+    # What these are made of
+
+    def _forget(self, name: str, one: _Held) -> None:
+        if self._held.get(name) is one:
+            del self._held[name]
+        self._news.set()
+
+    def _begin(self, one: _Held, work: Coroutine[None, None, None]) -> None:
+        one.task = self._tasks.create_task(work, name=f"ownership.{one.claim.name}")
+
+    def _complain(self, error: StoreError) -> None:
+        self._problem = str(error)
+        self._say("leases_unknown", str(error))
+
+    def _say(self, event: str, problem: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._complained_at >= OFTEN:
+            self._complained_at = now
+            log.warning(event, problem=problem)
+
+
+def _members(view: Mapping[str, Claim]) -> dict[str, Member]:
+    return {
+        claim.holder: member
+        for name, claim in view.items()
+        if name.startswith(MEMBER) and (member := decode_member(claim.said)) is not None
+    }
