@@ -15,7 +15,8 @@ from typing import NamedTuple
 import msgspec
 
 from ringback.core.entries import NEVER
-from ringback.core.gaps import Ledger, queue_of
+from ringback.core.gaps import Ledger
+from ringback.core.listener import NO_LISTENER, Group, Listener, Span, common
 
 __all__ = ["HEARING", "SILENT", "SILENT_AFTER", "Call", "Hearing"]
 
@@ -24,100 +25,9 @@ HEARING = "~hearing"
 SILENT_AFTER = timedelta(seconds=15)
 """A listener that says nothing for so long is blind since it last did."""
 SILENT = "listener silent"
-NO_LISTENER = "no listener"
-REMEMBERED = timedelta(days=1)
-"""How long ago one may turn out to have been deaf, for others to be asked what they heard."""
-MOST_SPANS = 200
-"""Of one group of topics; the oldest go."""
 FORGOTTEN_AFTER = timedelta(hours=1)
 """A listener that says nothing for so long is not waited for any more."""
 MOST_LISTENERS = 100
-
-
-class Span(msgspec.Struct, array_like=True, gc=False):
-    """From when to when something was not heard; at both ends it surely was."""
-
-    since: datetime
-    """`NEVER`: it was never heard before."""
-    cause: str
-    until: datetime | None = None
-
-
-class Group(msgspec.Struct, array_like=True, gc=False):
-    """Topics that a listener has heard and not heard alike."""
-
-    topics: list[str]
-    """None: all that are in no other group."""
-    spans: list[Span]
-    """In order."""
-
-    @property
-    def deaf(self) -> bool:
-        """Whether these are not heard now."""
-        return bool(self.spans) and self.spans[-1].until is None
-
-
-class Listener(msgspec.Struct, array_like=True, gc=False):
-    """What is known of one. Fields may be appended, never moved."""
-
-    name: str
-    groups: list[Group]
-    """The first is of all other topics."""
-    silences: list[Span] = []
-    """When nothing came from it."""
-    reads: bool = False
-    queues: frozenset[str] | None = None
-    """Those whose topics it has; empty: whatever there is; None: it has not said."""
-    tried: datetime | None = None
-    """Of one that has never heard: since when it could have."""
-
-    @property
-    def silent(self) -> bool:
-        """Whether it is, or hears nothing in any case."""
-        return self.groups[0].deaf or (bool(self.silences) and self.silences[-1].until is None)
-
-    def deafness(self, topic: str | None) -> list[Span]:
-        """Give when a topic was not heard, None standing for those that nobody has named."""
-        queue = None if topic is None else queue_of(topic)
-        if self.queues and queue is not None and queue not in self.queues:
-            return [Span(NEVER, NO_LISTENER)]
-        own = self.groups[0]
-        if topic is not None:
-            own = next((group for group in self.groups[1:] if topic in group.topics), own)
-        return _joined([*own.spans, *self.silences])
-
-    def touched(self, topics: Collection[str]) -> list[Group]:
-        """Give groups that together are just these topics, none meaning all."""
-        if not topics:
-            return self.groups
-        rest, left, found = self.groups[0], dict.fromkeys(topics), []
-        for group in self.groups[1:]:
-            within = [topic for topic in group.topics if topic in left]
-            for topic in within:
-                del left[topic]
-            if 0 < len(within) < len(group.topics):
-                group.topics = [topic for topic in group.topics if topic not in within]
-                group = Group(within, _copied(group.spans))  # noqa: PLW2901
-                self.groups = [*self.groups, group]
-            if within:
-                found.append(group)
-        if left:
-            group = Group(list(left), _copied(rest.spans))
-            self.groups = [*self.groups, group]
-            found.append(group)
-        return found
-
-    def tidy(self, now: datetime) -> None:
-        """Forget what is long ago, and let topics be one group again that are alike."""
-        limit = now - REMEMBERED
-        self.silences = _lately(self.silences, limit)
-        alike: dict[bytes, Group] = {}
-        for group in self.groups:
-            group.spans = _lately(group.spans, limit)
-            first = alike.setdefault(_encode(group.spans), group)
-            if first is not group and first.topics:
-                first.topics = [*first.topics, *group.topics]
-        self.groups = list(alike.values())
 
 
 class _Said(msgspec.Struct, array_like=True, gc=False):
@@ -292,9 +202,11 @@ class Hearing:
         missed, self._missed = self._missed, []
         ledger, source = self._ledger, self.source
         for call in missed:
-            if not self._knows(call):
-                if self._lasts(call.topics):
-                    yield Call(hears=True, topics=call.topics)  # or it would be part of that
+            if self._knows(call):
+                continue
+            if self._told_since(*call.topics or (None,)) is not None:
+                yield Call(hears=True, topics=call.topics)  # or it would be part of that
+            if not call.hears:
                 yield call
                 yield Call(hears=True, topics=call.topics)
         gaps = ledger.open_gaps(source)
@@ -313,7 +225,7 @@ class Hearing:
             return
         if whole or not ledger.ever_heard(source):
             yield Call(hears=True)
-            yield from self._losses(set(), now, earliest=now)
+            yield from self._losses(set(), now, renewed=told)
             return
         if ended := told - self._blind_topics().keys():
             yield Call(hears=True, topics=sorted(ended))
@@ -325,12 +237,12 @@ class Hearing:
         now: datetime,
         *,
         before: datetime | None = None,
-        earliest: datetime = NEVER,
+        renewed: Collection[str] = (),
     ) -> Iterator[Call]:
         """Give losses of topics that are not told, each with all that was lost with it."""
         begun: dict[tuple[datetime, str], list[str]] = {}
         for topic, (lost, cause) in sorted(self._blind_topics().items()):
-            since = now if lost == NEVER else max(lost, earliest)
+            since = now if lost == NEVER or topic in renewed else lost
             if topic not in told and (before is None or since < before):
                 begun.setdefault((since, cause), []).append(topic)
         for (since, cause), topics in begun.items():
@@ -370,8 +282,14 @@ class Hearing:
             for topic in classes:
                 pieces = [(span.since, now)]
                 for other in others:
-                    pieces = _common(pieces, other.deafness(topic), now)
+                    pieces = common(pieces, other.deafness(topic), now)
                 begins = {begin for begin, end in pieces if end < now}
+                told_since = self._told_since(topic)
+                if told_since is not None and any(
+                    begin < told_since and end == now for begin, end in pieces
+                ):
+                    # What lasts began earlier than it seemed.
+                    self._missed.append(Call(hears=True, topics=() if topic is None else [topic]))
                 if topic is None:
                     of_all = begins
                     self._missed += [
@@ -383,11 +301,16 @@ class Hearing:
         for (begin, cause), topics in sorted(found.items()):
             self._missed.append(Call(hears=False, topics=topics, cause=cause, since=begin))
 
-    def _lasts(self, topics: Collection[str]) -> bool:
-        """Whether a gap of all lasts, or one of these topics."""
-        return any(
-            not gap.topics or not set(gap.blind).isdisjoint(topics)
-            for gap in self._ledger.open_gaps(self.source)
+    def _told_since(self, *topics: str | None) -> datetime | None:
+        """Give since when a gap lasts that any of these is in, None meaning one of all."""
+        whole = None in topics
+        return min(
+            (
+                gap.since
+                for gap in self._ledger.open_gaps(self.source)
+                if (not gap.topics if whole else not set(gap.blind).isdisjoint(topics))
+            ),
+            default=None,
         )
 
     def _knows(self, call: Call) -> bool:
@@ -430,37 +353,3 @@ class Hearing:
 
 def _topics_of(one: Listener) -> set[str]:
     return {topic for group in one.groups for topic in group.topics}
-
-
-def _copied(spans: list[Span]) -> list[Span]:
-    return [Span(span.since, span.cause, span.until) for span in spans]
-
-
-def _lately(spans: list[Span], limit: datetime) -> list[Span]:
-    kept = [span for span in spans if span.until is None or span.until > limit]
-    return kept[-MOST_SPANS:]
-
-
-def _joined(spans: list[Span]) -> list[Span]:
-    """Give spans that do not overlap; between two that only touch, it was heard for a moment."""
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda span: span.since):
-        last = joined[-1] if joined else None
-        if last is None or (last.until is not None and last.until <= span.since):
-            joined.append(Span(span.since, span.cause, span.until))
-        elif last.until is not None:
-            last.until = None if span.until is None else max(last.until, span.until)
-    return joined
-
-
-def _common(
-    pieces: list[tuple[datetime, datetime]], spans: list[Span], now: datetime
-) -> list[tuple[datetime, datetime]]:
-    """Give what of pieces lies in spans."""
-    found = []
-    for begin, end in pieces:
-        for span in spans:
-            first, last = max(begin, span.since), min(end, span.until or now)
-            if first < last:
-                found.append((first, last))
-    return found

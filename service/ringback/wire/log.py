@@ -22,6 +22,7 @@ __all__ = [
     "Alive",
     "Beaten",
     "Done",
+    "Follows",
     "Hearing",
     "Message",
     "ReadFailed",
@@ -79,6 +80,13 @@ class Hearing(msgspec.Struct, frozen=True, array_like=True, tag="hearing"):
     """Whether its source can read conversations."""
 
 
+class Follows(msgspec.Struct, frozen=True, array_like=True, tag="follows"):
+    """The queues whose topics a listener has from now on, none meaning whatever there is."""
+
+    listener: str
+    queue_ids: Sequence[str] = ()
+
+
 class Alive(msgspec.Struct, frozen=True, array_like=True, tag="alive"):
     """A listener hears, and what it has heard since it last said so."""
 
@@ -105,7 +113,7 @@ class Tick(msgspec.Struct, frozen=True, array_like=True, tag="tick"):
     """Time has passed: what is due fires. Carries no time of its own: the engine's counts."""
 
 
-Message = Seen | Surveyed | ReadFailed | Settled | Hearing | Alive | Beaten | Done | Tick
+Message = Seen | Surveyed | ReadFailed | Settled | Hearing | Follows | Alive | Beaten | Done | Tick
 """One message of the input log."""
 
 _encode = msgspec.msgpack.Encoder().encode
