@@ -6,7 +6,7 @@ import os
 import sys
 import sysconfig
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -125,14 +125,16 @@ async def running(
     *arguments: str,
     stdout: int = PIPE,
     extra: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
     **settings: Any,
 ) -> AsyncIterator[Child]:
     """Start a daemon in `folder`, on any free port; kill it at the end if it still lives.
 
-    `settings` are Ringback's own variables, see `environment`; `extra` are others.
+    `settings` are Ringback's own variables, see `environment`; `extra` are others. `command` is
+    another than the usual one.
     """
     process = await asyncio.create_subprocess_exec(
-        *ringback_command(),
+        *(command or ringback_command()),
         *(arguments or ("run",)),
         cwd=folder,
         env=environment(**({"web__port": 0, "sinks__stdout": "json"} | settings))

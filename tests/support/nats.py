@@ -86,6 +86,11 @@ class Node:
             self.process.kill()
             await self.process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(number)
+
     async def ready(self) -> None:
         """Wait until it answers for JetStream, which in a cluster needs a leader."""
         async with asyncio.timeout(PATIENCE):

@@ -1,0 +1,115 @@
+"""Both logs as NATS has them, read by a plain client: none of what is tested is used to read."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import nats
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from ringback.errors import FrameError
+from ringback.ports import Row, Step
+from ringback.stores.jetstream.subjects import Subjects
+from ringback.wire.log import decode_message
+from ringback.wire.steps import decode_step
+from support.checker import Logs, Put
+
+__all__ = ["EngineLogs"]
+
+BATCH = 500
+PATIENCE = 60.0
+
+
+class EngineLogs:
+    """Reads on from where it was, each time it is asked."""
+
+    def __init__(self, servers: Sequence[str], subjects: Subjects, partitions: int) -> None:
+        self._servers = list(servers)
+        self._subjects = subjects
+        self._partitions = partitions
+        self._inputs: list[Put] = []
+        self._steps: list[Step] = []
+        self.stored: list[datetime] = []
+        """When each of the steps was."""
+
+    async def read(self) -> Logs:
+        """Read all that has come since, and give all there is."""
+        client = await nats.connect(self._servers, error_cb=_ignore, allow_reconnect=True)
+        try:
+            after = self._inputs[-1].sequence if self._inputs else 0
+            async for message in _all_after(client, self._subjects.inputs, after):
+                self._inputs.append(_put(message))
+            after = self._steps[-1].sequence if self._steps else 0
+            async for message in _all_after(client, self._subjects.steps, after):
+                self._steps.append(_step(message))
+                self.stored.append(message.metadata.timestamp.astimezone(UTC))
+        finally:
+            await client.close()
+        return Logs(self._partitions, list(self._inputs), list(self._steps))
+
+    def longest_wait(self, since: datetime, until: datetime) -> float:
+        """Give the longest time in seconds that anything waited for its step within a span.
+
+        That is either from an input to the step that it led to, or a span without any input.
+        """
+        at = {put.sequence: put.at for put in self._inputs}
+        waits = [
+            (stored - at[step.reached]).total_seconds()
+            for step, stored in zip(self._steps, self.stored, strict=True)
+            if since <= stored <= until and step.reached in at
+        ]
+        moments = [since, *(put.at for put in self._inputs if since <= put.at <= until)]
+        waits += [(after - before).total_seconds() for before, after in pairwise(moments)]
+        return max(waits, default=0.0)
+
+
+async def _all_after(client: Any, stream: str, after: int) -> AsyncIterator[Msg]:
+    engine = client.jetstream(timeout=PATIENCE)
+    last = (await engine.stream_info(stream)).state.last_seq
+    if last <= after:
+        return
+    reader = await engine.pull_subscribe(
+        "",
+        stream=stream,
+        config=ConsumerConfig(
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1,
+            inactive_threshold=PATIENCE,
+        ),
+    )
+    try:
+        reached = after
+        while reached < last:
+            for message in await reader.fetch(min(BATCH, last - reached), timeout=PATIENCE):
+                reached = message.metadata.sequence.stream
+                yield message
+    finally:
+        with suppress(NatsError):
+            await reader.unsubscribe()
+
+
+def _put(message: Msg) -> Put:
+    try:
+        decoded = decode_message(message.data)
+    except FrameError:
+        decoded = None
+    partition = int(message.subject.split(".")[-2])
+    at = message.metadata.timestamp.astimezone(UTC)
+    return Put(message.metadata.sequence.stream, partition, at, decoded)
+
+
+def _step(message: Msg) -> Step:
+    body = decode_step(message.data)
+    partition = int(message.subject.split(".")[-2])
+    row = Row(body.key, body.state, body.wake_at)
+    sequence = message.metadata.sequence.stream
+    return Step(sequence, partition, row, body.reached, body.events, body.subjects)
+
+
+async def _ignore(_: Exception) -> None:
+    """Say nothing of servers that are away."""
