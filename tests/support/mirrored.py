@@ -121,6 +121,10 @@ class Tracking:
             changes = tracker.alive(SOURCE, now) + tracker.fire_due(now)
             await self._commit(partition, changes)
 
+    async def tell(self, *events: Event) -> None:
+        """Let events be told, about whatever."""
+        await self._commit(self.partitions - 1, [Change("~told", b"", None, list(events))])
+
     async def know(self, settings: QueueSettings) -> None:
         """Let the settings of a queue become known."""
         for partition, tracker in enumerate(self.trackers):

@@ -105,11 +105,12 @@ class Delivery:
         """Give the handlers of silences and receivers."""
         return [
             *silences_handlers(answers, self._desk, audit),
-            *receivers_handlers(answers, self._reports, self._bury, audit),
+            *receivers_handlers(answers, self.reports, self.bury, audit),
         ]
 
     async def close(self) -> None:
         """Release what they hold."""
+        self._tracker.silences.changed = _nothing
         for outbox in self.outboxes:
             await outbox.receiver.close()
 
@@ -127,8 +128,14 @@ class Delivery:
             return False
         return True
 
-    def _reports(self) -> list[ReceiverReport]:
+    def reports(self) -> list[ReceiverReport]:
+        """Report on each of them."""
         return [report_of_receiver(one, self._kinds[one.name]) for one in self.outboxes]
 
-    def _bury(self, name: str, number: int) -> bool:
+    def bury(self, name: str, number: int) -> bool:
+        """Let a dead letter go; whether there was one."""
         return any(one.name == name and one.bury(number) for one in self.outboxes)
+
+
+def _nothing() -> None:
+    """Nobody is told any more."""

@@ -73,6 +73,8 @@ class Mirror:
         self.clock = clock
         self.source = source
         """The name of the source that all listeners are part of."""
+        self.kept: dict[str, bytes] = {}
+        """The rows of receivers, as whoever tells them has left them."""
         self._steps = steps
         self._inputs = inputs
         self._partitions = partitions
@@ -159,7 +161,13 @@ class Mirror:
     def _show(self, step: Step) -> None:
         """Replace a row, if it is one that counts."""
         key, state = step.row.conversation_id, step.row.state
-        if step.partition >= self._partitions or (is_ledger(key) and step.partition != SPEAKER):
+        if step.partition >= self._partitions:
+            if state is None:
+                self.kept.pop(key, None)
+            else:
+                self.kept[key] = state
+            return
+        if is_ledger(key) and step.partition != SPEAKER:
             return
         if key == RULES:
             self._show_rules(state)

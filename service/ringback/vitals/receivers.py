@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec import UNSET
 
 from ringback.core.events import rfc3339
 from ringback.core.watch.messages import Dead
+from ringback.core.watch.notices import Notices
 from ringback.errors import DeliveryFault
 from ringback.runtime.outbox import Outbox
 from ringback.vitals.measuring import counter, gauge
@@ -14,7 +16,12 @@ from ringback.web.api.receivers import DeadAlert, DeadLetter, ReceiverReport
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
 
-__all__ = ["checks_of_receivers", "measures_of_receivers", "report_of_receiver"]
+__all__ = [
+    "checks_of_receivers",
+    "measures_of_receivers",
+    "report_of_notices",
+    "report_of_receiver",
+]
 
 MOST_SHOWN = 50
 """Alerts of one dead letter."""
@@ -75,16 +82,25 @@ def checks_of_receivers(outboxes: Sequence[Outbox], now: datetime) -> Iterator[C
 
 def report_of_receiver(outbox: Outbox, kind: str) -> ReceiverReport:
     """Report on one receiver."""
-    since, notices = outbox.failing_since, outbox.notices
-    return ReceiverReport(
-        name=outbox.name,
-        kind=kind,
+    since = outbox.failing_since
+    return msgspec.structs.replace(
+        report_of_notices(outbox.name, kind, outbox.notices),
         sent=outbox.sent,
         failures={fault.value: count for fault, count in outbox.failures.items()},
-        untold=notices.untold,
-        held_back=notices.held,
         failing_since=UNSET if since is None else rfc3339(since),
         problem=outbox.problem or UNSET,
+    )
+
+
+def report_of_notices(name: str, kind: str, notices: Notices) -> ReceiverReport:
+    """Report on a receiver that another process tells: as much as is stored."""
+    return ReceiverReport(
+        name=name,
+        kind=kind,
+        sent=0,
+        failures={},
+        untold=notices.untold,
+        held_back=notices.held,
         dead_letters=[_letter(dead) for dead in notices.dead.values()],
     )
 

@@ -145,6 +145,10 @@ class Notices:
         self.dead = dict(sorted(self.dead.items()))
         if self.message is not None:
             self._under_way = {item.alert.alert_id: item for item in self.message.items}
+            self._number = max(self._number, self.message.number)
+            for key, item in self._under_way.items():
+                # It has arrived, and that was not stored as a whole: it is told once more.
+                self._alerts.setdefault(key, _known_of(item))
         for key, known in self._alerts.items():
             if known.incident:
                 self._incidents.join(known.incident, key)
@@ -152,8 +156,15 @@ class Notices:
                 self._queue(key, known, now)
 
     def unsaved(self) -> dict[str, bytes | None]:
-        """Give the rows that have changed since the last call, None for one that is to go."""
+        """Give the rows that have changed since the last call, None for one that is to go.
+
+        They may be stored one after the other, and not all of them: what is done with a message is
+        done once its own row is, which is the last.
+        """
         changed, self._unsaved = self._unsaved, {}
+        message = f"{self.prefix}message"
+        if message in changed:
+            changed[message] = changed.pop(message)
         return changed
 
     def take(
@@ -383,6 +394,11 @@ class Notices:
         self._pace.count(now)
         counts = _Counts(self._number, self._pace.times)
         self._unsaved[f"{self.prefix}counts"] = _encode(counts)
+
+
+def _known_of(item: Item) -> _Known:
+    told = None if item.first else Phase.FIRING
+    return _Known(item.alert, item.phase, item.at, told, item.incident, item.queue)
 
 
 def _rank(one: _Known) -> int:

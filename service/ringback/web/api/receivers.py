@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, delete, get
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import ClientException, NotFoundException
 from msgspec import UNSET, UnsetType
 
 from ringback.core.events import Time
@@ -73,8 +73,12 @@ def receivers_handlers(
     reports: Callable[[], Sequence[ReceiverReport]],
     bury: Callable[[str, int], bool],
     audit: Audit,
+    tells: Callable[[], bool] = lambda: True,
 ) -> list[Any]:
-    """Make the handlers; `bury` lets a receiver's dead letter go, and says whether it was there."""
+    """Make the handlers; `bury` lets a receiver's dead letter go, and says whether it was there.
+
+    `tells` says whether it is this process that tells receivers.
+    """
 
     @get(
         "/api/v1/receivers",
@@ -92,7 +96,7 @@ def receivers_handlers(
             "Let a dead letter go that somebody has looked at",
             Receivers,
             may=ACTING,
-            problems=(400, 404, 503),
+            problems=(400, 404, 409, 503),
         ),
     )
     async def bury_letter(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -108,6 +112,8 @@ def receivers_handlers(
         ]
         if not found:
             raise NotFoundException(f"There is no dead letter {number} of a receiver {name}.")
+        if not tells():
+            raise ClientException("Another process tells receivers: ask that one.", status_code=409)
         who = visitor_of(request).name
         await audit.note(who, "bury", f"{name}/{number}", **facts_of(request))
         bury(name, found[0])

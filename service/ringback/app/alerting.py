@@ -1,0 +1,98 @@
+"""Composes who is told of alerts where several processes could tell, and one does at a time."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, TextIO
+
+from ringback.app.delivering import Delivery
+from ringback.app.receivers import limits_of
+from ringback.core.watch.notices import Notices
+from ringback.ports import Audit, Store
+from ringback.runtime.desk import Books
+from ringback.runtime.mirror import Mirror
+from ringback.runtime.telling import Telling
+from ringback.settings import Settings
+from ringback.vitals.receivers import report_of_notices
+from ringback.web.api.answers import Answers
+from ringback.web.api.receivers import ReceiverReport, receivers_handlers
+from ringback.web.api.silences import silences_handlers
+from ringback.web.health import Check
+from ringback.web.metrics import Measure
+
+__all__ = ["Alerting"]
+
+
+class Alerting:
+    """The receivers of one organisation. `duty` is to be taken and given by whoever decides."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        mirror: Mirror,
+        *,
+        open_store: Callable[[], Awaitable[Store]],
+        out: TextIO,
+        dashboard: Callable[[], str],
+    ) -> None:
+        """`open_store` opens the store of the partition in which receivers keep theirs."""
+        self._settings = settings
+        self._mirror = mirror
+        self._out = out
+        self._dashboard = dashboard
+        self._delivery: Delivery | None = None
+        self.duty = Telling(
+            mirror, open_store, self._make, drain_seconds=settings.shutdown.drain_seconds
+        )
+
+    def handlers(self, answers: Answers, audit: Audit) -> list[Any]:
+        """Give the handlers of silences and receivers: they do on every process."""
+        return [
+            *silences_handlers(answers, self._mirror, audit),
+            *receivers_handlers(answers, self._reports, self._bury, audit, self._tells),
+        ]
+
+    def measures(self) -> Iterator[Measure]:
+        """Give what receivers were told from here, in numbers."""
+        delivery = self._telling()
+        return iter(()) if delivery is None else delivery.measures()
+
+    def checks(self) -> Iterator[Check]:
+        """Say which of them take nothing."""
+        delivery = self._telling()
+        return iter(()) if delivery is None else delivery.checks()
+
+    def _make(self, books: Books) -> Delivery:
+        self._delivery = Delivery(
+            self._settings,
+            self._mirror,
+            past=self._mirror,
+            books=books,
+            source=None,
+            out=self._out,
+            dashboard=self._dashboard,
+        )
+        return self._delivery
+
+    def _telling(self) -> Delivery | None:
+        return None if self.duty.team is None else self._delivery
+
+    def _tells(self) -> bool:
+        return self.duty.team is not None
+
+    def _reports(self) -> Sequence[ReceiverReport]:
+        delivery = self._telling()
+        if delivery is not None:
+            return delivery.reports()
+        return [self._report(name) for name in self._settings.receivers]
+
+    def _report(self, name: str) -> ReceiverReport:
+        """Report as much as whoever tells a receiver has stored."""
+        receiver = self._settings.receivers[name]
+        notices = Notices(name, limits_of(receiver))
+        kept = self._mirror.kept.items()
+        rows = [row for row in kept if row[0].startswith(notices.prefix)]
+        notices.restore(rows, self._mirror.clock.now())
+        return report_of_notices(name, receiver.kind, notices)
+
+    def _bury(self, name: str, number: int) -> bool:
+        delivery = self._telling()
+        return delivery is not None and delivery.bury(name, number)
