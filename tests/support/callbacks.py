@@ -34,6 +34,7 @@ __all__ = [
     "call",
     "customer",
     "data",
+    "few",
     "kind",
     "only",
     "queue",
@@ -133,7 +134,7 @@ class Follower:
         rules: RuleSet | None = None,
     ) -> None:
         self.policy = policy or Policy()
-        self.rules = rules or _few(self.policy)
+        self.rules = rules or few(self.policy)
         self.tracker = Tracker(self.policy, self.rules)
         self.now = at(seconds)
         self.rows: dict[str, tuple[str, bytes, int | None]] = {}
@@ -287,7 +288,8 @@ class Follower:
         self.told += change.events
 
 
-def _few(policy: Policy) -> RuleSet:
+def few(policy: Policy) -> RuleSet:
+    """Give the three rules about what is due that are built in."""
     every = built_in(policy.due_grace, policy.not_dialled)
     few = ("due_not_released", "connected_not_dialled", "auto_dial_missed")
     return RuleSet(rule for rule in every.rules if rule.name in few)

@@ -5,6 +5,7 @@ nothing: a delayed frame and a slow clock look alike. Reported times are never c
 wake-ups are.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -46,6 +47,15 @@ class Skews:
             return
         began, lately, before = self._roll(clock, now)
         self._windows[clock] = (began, max(lately, ahead), before)
+
+    def kept(self) -> list[tuple[Clock, datetime, timedelta, timedelta]]:
+        """Give all that is known, for `restore`."""
+        return [(clock, *window) for clock, window in self._windows.items()]
+
+    def restore(self, kept: Iterable[tuple[Clock, datetime, timedelta, timedelta]]) -> None:
+        """Know again what `kept` gave."""
+        for clock, began, lately, before in kept:
+            self._windows[clock] = (began, lately, before)
 
     def ahead(self, clock: Clock, now: datetime) -> timedelta:
         """How far `clock` runs ahead of the daemon's clock; never negative."""

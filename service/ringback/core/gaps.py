@@ -97,22 +97,25 @@ class Ledger:
         self._restored: set[str] = set()
         """Gaps that lasted as this process began, and whose doubts are to be cast anew."""
 
-    def restore(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Take over rows, some or all, in whatever order."""
+    def restore(self, rows: Iterable[tuple[str, bytes]], *, carry_on: bool = False) -> None:
+        """Take over rows, some or all, in whatever order.
+
+        With `carry_on` another process has had them until now, and sources went on hearing.
+        """
         for key, packed in rows:
-            self._restore(key, packed)
+            self._restore(key, packed, carry_on=carry_on)
         self.gaps = dict(sorted(self.gaps.items(), key=lambda item: item[1].since))
 
-    def _restore(self, key: str, packed: bytes) -> None:
+    def _restore(self, key: str, packed: bytes, *, carry_on: bool) -> None:
         if key.startswith(LEDGER):
             gap = _decode_gap(packed)
             gap.unverified = 0
             self.gaps[gap.id] = gap
-            if gap.until is None:
+            if gap.until is None and not carry_on:
                 self._restored.add(gap.id)
         elif key.startswith(SOURCE):
             ear = _decode_ear(packed)
-            ear.heard = False
+            ear.heard = ear.heard and carry_on
             self._ears[ear.name] = ear
 
     def mirror(self, key: str, packed: bytes | None) -> None:
@@ -238,6 +241,22 @@ class Ledger:
             ear.heard_until = since
             self._unsaved[SOURCE + source] = _encode_gap(ear)
         return gap, [*events, _gap_event(gap, "gap_opened", now)]
+
+    def missed(
+        self, source: str, cause: str, since: datetime, now: datetime, touch: Callable[[Gap], int]
+    ) -> list[Event]:
+        """What a source has heard from then until now was lost afterwards: a gap that is over."""
+        since = min(since, now)
+        gap = Gap(self._name(source, since), source, since, cause, [], [])
+        self.gaps[gap.id] = gap
+        self.opened[cause] += 1
+        opened = _gap_event(gap, "gap_opened", now)
+        gap.until = now
+        gap.touched = touch(gap)
+        self.blind_time += now - since
+        self.save(gap)
+        self._forget()
+        return [opened, _gap_event(gap, "gap_closed", now)]
 
     def save(self, gap: Gap) -> None:
         """Let a gap that has changed be stored, if it is kept still."""

@@ -57,6 +57,19 @@ class Repair:
             self._touch(gap, now)
         return events
 
+    def missed(self, source: str, cause: str, since: datetime, now: datetime) -> list[Event]:
+        """What a source has heard since then was lost before anybody took it in."""
+        return self.ledger.missed(source, cause, since, now, lambda gap: self._touch(gap, now))
+
+    def carry_on(self, now: datetime) -> None:
+        """Put in doubt what gaps have touched and nothing is known to have repaired.
+
+        Whoever had the rows until now knew more; what it knew to be confirmed may be in doubt.
+        """
+        for gap in self.ledger.gaps.values():
+            if gap.until is None or gap.repaired_at is None:
+                self._touch(gap, now)
+
     def confirm(
         self, conversation: Conversation, entry: Entry, as_of: datetime, how: How, now: datetime
     ) -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from ringback.core.deadlines import Deadlines
-from ringback.core.entries import Entry
+from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.lifecycle import State
-from ringback.core.records import TOMBSTONE, Conversation, pack, stage_of
+from ringback.core.records import TOMBSTONE, Conversation, pack, stage_of, unpack
 from ringback.core.settling import Settling
 
 __all__ = ["Change", "Resting"]
@@ -78,6 +78,13 @@ class Resting:
             self.entries[key] = Entry(state, None, now)
         else:
             entry.state = state
+
+    def carry_on(self, key: str) -> None:
+        """Know again of a conversation what is not stored beside its record."""
+        entry = self.entries[key]
+        conversation = unpack(entry.state)
+        _, entry.queue_id = _whereabouts(conversation)
+        entry.confirmed_at = conversation.confirmed_at or NEVER
 
     def next_deadline(self) -> datetime | None:
         """When a conversation is to be woken, on the daemon's clock."""

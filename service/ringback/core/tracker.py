@@ -153,14 +153,30 @@ class Tracker:
                     return conversation, callback
         return None
 
+    def row(self, conversation_id: str) -> tuple[bytes, int | None] | None:
+        """Give what is stored of a conversation: its packed form and its deadline."""
+        entry = self._entries.get(conversation_id)
+        return None if entry is None else (entry.state, entry.wake_at)
+
     def ids(self) -> Iterable[str]:
         """Every known conversation's id."""
         return self._entries.keys()
 
-    def restore(self, rows: Iterable[tuple[str, bytes, int | None]], now: datetime) -> None:
-        """Take over what was committed, part by part, before anything is observed."""
+    def restore(
+        self,
+        rows: Iterable[tuple[str, bytes, int | None]],
+        now: datetime,
+        *,
+        carry_on: bool = False,
+    ) -> None:
+        """Take over what was committed, part by part, before anything is observed.
+
+        With `carry_on` another process has had it until now and nothing was missed; then give what
+        is about no conversation first.
+        """
         asides: list[tuple[str, bytes]] = []
         alarmed: list[str] = []
+        carried: list[str] = []
 
         def conversations() -> Iterator[tuple[str, bytes, int | None]]:
             for row in rows:
@@ -169,15 +185,27 @@ class Tracker:
                     continue
                 if self._contacts.on and self._note_contacts(row[1]):
                     alarmed.append(row[0])
+                if carry_on and not is_over(row[1]):
+                    carried.append(row[0])
                 yield row
 
         self._resting.load(conversations(), now)
         for key in alarmed:
             # The other may have ended in the instant before the restart.
             self._resting.wake(key, now)
-        self._restore_asides(asides, now)
+        for key in carried:
+            self._carry_on(key)
+        self._restore_asides(asides, now, carry_on=carry_on)
 
-    def _restore_asides(self, rows: list[tuple[str, bytes]], now: datetime) -> None:
+    def _carry_on(self, key: str) -> None:
+        """Know again of a conversation what follows from its record."""
+        self._resting.carry_on(key)
+        if stage_of(self._entries[key].state) in _IN_QUEUE:
+            self._await_settings(key)
+
+    def _restore_asides(
+        self, rows: list[tuple[str, bytes]], now: datetime, *, carry_on: bool
+    ) -> None:
         """Take over the rows that are about no conversation, each to whom it belongs."""
         ledger = []
         for row in rows:
@@ -195,7 +223,7 @@ class Tracker:
             else:
                 ledger.append(row)
         if ledger:
-            self.repair.ledger.restore(ledger)
+            self.repair.ledger.restore(ledger, carry_on=carry_on)
 
     def mirror(self, key: str, state: bytes | None, now: datetime) -> None:
         """Replace a row by what another tracker has made of it; None: it is gone.
@@ -400,6 +428,11 @@ class Tracker:
         changes = self._ledger_changes(events)
         return changes + self._feed_changes(self.feeds.disconnected(source, now))
 
+    def missed(self, source: str, cause: str, since: datetime, now: datetime) -> list[Change]:
+        """What a source has heard since then was lost before it got here."""
+        self._go_on(now)
+        return self._ledger_changes(self.repair.missed(source, cause, since, now))
+
     def alive(self, source: str, now: datetime) -> list[Change]:
         """Note that a source hears, for a restart to know when it ceased to."""
         self._go_on(now)
@@ -411,9 +444,9 @@ class Tracker:
         events = self.feeds.heard(now)
         return self._feed_changes(events) if events else []
 
-    def undecodable(self, now: datetime) -> list[Change]:
-        """Note that a frame could not be understood."""
-        return self._feed_changes(self.feeds.undecodable(now))
+    def undecodable(self, now: datetime, count: int = 1) -> list[Change]:
+        """Note that frames could not be understood."""
+        return self._feed_changes(self.feeds.undecodable(now, count))
 
     def beats(self, source: str, pulse: Pulse, now: datetime) -> list[Change]:
         """Note of a source what cannot be seen from here."""

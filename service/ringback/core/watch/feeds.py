@@ -99,12 +99,12 @@ class Feeds:
             feed.heard_at = now
         return self.look(now) if self._awaits_frame else []
 
-    def undecodable(self, now: datetime) -> list[Event]:
-        """A frame could not be understood."""
+    def undecodable(self, now: datetime, count: int = 1) -> list[Event]:
+        """Frames could not be understood."""
         minute = now.replace(second=0, microsecond=0)
         for feed in self.feeds.values():
             counts = feed.undecodable
-            counts[minute] = counts.get(minute, 0) + 1
+            counts[minute] = counts.get(minute, 0) + count
         return self.look(now)
 
     def beats(self, source: str, pulse: Pulse, now: datetime) -> list[Event]:

@@ -1,0 +1,133 @@
+"""Timers of a partition: time goes on by what is put into its log, so somebody must put something.
+
+When the real clock has passed the earliest deadline and nothing came, a `Tick` is put. The time
+that the engine gives it counts, so a deadline is reached where and when it is read back, once,
+whoever has put it and however often. Each is named after its deadline, so two owners put it once.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from ringback.ports import Clock, InputLog
+from ringback.wire.log import Tick, encode_message
+
+__all__ = ["QUIET", "Ticking"]
+
+KEY = "~tick"
+"""A conversation's id begins with no tilde."""
+QUIET = 10.0
+"""Seconds without any input after which one is put, to see that the way through the log is open."""
+LONGEST = 1.0
+"""Seconds between two looks at the clock: it may be set, and the machine may sleep."""
+SHORTEST = 0.001
+PROMPT = timedelta(seconds=1)
+"""What is read back later than this says nothing of how far the engine's clock is from ours."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_TICK = encode_message(Tick())
+
+
+class Timed(Protocol):
+    """Whose deadlines they are."""
+
+    number: int
+    """The partition."""
+    reached: int
+    """The last input that was read."""
+    read_at: float
+    """When that was, on the loop's clock."""
+    waking_at: int | None
+    """What is waited for, milliseconds since the epoch."""
+    rearm: asyncio.Event
+    """Set when something became due earlier than that."""
+
+    begun: bool
+    """Whether it is known what time it is."""
+
+    def now(self) -> datetime:
+        """How far time has come in the log."""
+
+    def next_deadline(self) -> datetime | None:
+        """When time alone next has something to do."""
+
+    async def read(self, sequence: int) -> None:
+        """Wait until an input was read."""
+
+
+class Ticking:
+    """Puts ticks for one partition, one at a time."""
+
+    def __init__(self, partition: Timed, inputs: InputLog, clock: Clock) -> None:
+        self._partition = partition
+        self._inputs = inputs
+        self._clock = clock
+        self._ahead = timedelta()
+        """How far our clock is ahead of the engine's, at least; negative when it is behind."""
+        self.ticks = 0
+        """How many were put."""
+        self.waits_since: float | None = None
+        """Since when one is on its way, on the loop's clock."""
+
+    async def run(self) -> None:
+        """Put ticks as deadlines pass, until cancelled."""
+        missed: datetime | None = None
+        again = 0
+        while True:
+            deadline = await self._due()
+            again = again + 1 if deadline is not None and deadline == missed else 0
+            await self._tick(deadline, again)
+            missed = self._partition.next_deadline()
+            if missed is not None and missed == deadline:
+                # It was too early by the engine's clock, or is an old one that was known already.
+                early = (missed - self._partition.now()).total_seconds()
+                await asyncio.sleep(min(LONGEST, max(SHORTEST, early)))
+
+    async def _due(self) -> datetime | None:
+        """Wait until a deadline has passed, and give it; None when nothing came for too long.
+
+        Nothing has come as it begins: then there may be much to do already.
+        """
+        loop = asyncio.get_running_loop()
+        partition = self._partition
+        while True:
+            partition.rearm.clear()
+            deadline = partition.next_deadline()
+            quiet = partition.read_at + QUIET - loop.time()
+            delay = min(LONGEST, quiet)
+            partition.waking_at = None
+            if deadline is not None:
+                left = (deadline - self._engine_now()).total_seconds()
+                if left <= 0:
+                    return deadline
+                delay = min(delay, left)
+                partition.waking_at = (deadline - _EPOCH) // _MILLISECOND
+            if quiet <= 0 or not partition.begun:
+                return None
+            try:
+                async with asyncio.timeout(max(SHORTEST, delay)):
+                    await partition.rearm.wait()
+            except TimeoutError:
+                pass
+
+    async def _tick(self, deadline: datetime | None, again: int) -> None:
+        """Put a tick and wait until it is read back."""
+        partition = self._partition
+        if deadline is None:
+            once = f"q:{partition.number}:{partition.reached}"
+        else:
+            once = f"t:{partition.number}:{(deadline - _EPOCH) // _MILLISECOND}"
+        before = self._clock.now()
+        self.waits_since = asyncio.get_running_loop().time()
+        known = partition.reached
+        name = f"{once}:{again}" if again else once
+        sequence = await self._inputs.put(partition.number, KEY, _TICK, name)
+        self.ticks += 1
+        await partition.read(sequence)
+        self.waits_since = None
+        if sequence > known and self._clock.now() - before < PROMPT:
+            # The engine has taken it after we have looked at our clock.
+            self._ahead = before - partition.now()
+
+    def _engine_now(self) -> datetime:
+        return self._clock.now() - self._ahead

@@ -1,0 +1,130 @@
+"""Partitions for tests: the logs in memory, a clock that goes with the loop, and who puts what."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from ringback.core.policy import Policy
+from ringback.core.snapshots import Snapshot
+from ringback.core.watch.rules import RuleSet
+from ringback.ports import PartitionStore, Step
+from ringback.runtime.partition import Means
+from ringback.runtime.tracking import ROLE, Tracking
+from ringback.stores.memory_log import MemoryInputLog, MemoryPartitionStore, MemoryStepLog
+from ringback.wire.cloudevents import Encoder
+from ringback.wire.log import Alive, Hearing, Message, Seen, encode_message
+from support.callbacks import few
+from support.runtime import LoopClock, settled
+
+__all__ = ["Logs", "NoWants", "kill"]
+
+KEEP = timedelta(days=2)
+
+
+class NoWants:
+    """Keeps what is wanted to be read."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[int, list[str]]] = []
+
+    async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
+        """Keep it."""
+        self.wanted.append((partition, list(conversation_ids)))
+
+
+class Logs:
+    """Both logs of an organisation, and processes that track."""
+
+    def __init__(self, policy: Policy | None = None, rules: RuleSet | None = None) -> None:
+        self.clock = LoopClock()
+        """The machines'."""
+        self.engine = LoopClock()
+        """The engine's."""
+        self.inputs = MemoryInputLog(self.engine)
+        self.steps = MemoryStepLog(self.engine)
+        self.wants = NoWants()
+        self.policy = policy or Policy(due_grace=timedelta())
+        self.rules = rules or few(self.policy)
+        self._numbers = count(1)
+
+    def tracking(
+        self, open_store: Callable[[int], Awaitable[PartitionStore]] | None = None
+    ) -> Tracking:
+        """Make a process that tracks nothing yet."""
+        return Tracking(self.means(), open_store or self.store)
+
+    async def tracked(self, partition: int = 0) -> Tracking:
+        """Make a process that has loaded a partition."""
+        tracking = self.tracking()
+        await tracking.take(f"{ROLE}.{partition}")
+        await settled()
+        assert tracking.partitions[partition].loaded
+        return tracking
+
+    def means(self) -> Means:
+        """What a process has."""
+        return Means(
+            self.inputs,
+            self.wants,
+            Encoder("acme"),
+            self.clock,
+            "main",
+            self.policy,
+            self.rules,
+            KEEP,
+        )
+
+    async def store(self, partition: int) -> PartitionStore:
+        """Open a partition's store."""
+        return MemoryPartitionStore(self.steps, partition)
+
+    async def put(self, *messages: Message, partition: int = 0) -> int:
+        """Put messages into the log, as nobody did before; give the last one's sequence."""
+        sequence = 0
+        for message in messages:
+            name = f"test {next(self._numbers)}"
+            sequence = await self.inputs.put(partition, "~all", encode_message(message), name)
+        return sequence
+
+    async def hear(self, *snapshots: Snapshot, partition: int = 0) -> int:
+        """Put what frames tell."""
+        return await self.put(*map(Seen, snapshots), partition=partition)
+
+    async def listen(self, partition: int = 0, listener: str = "ear") -> None:
+        """Say that a listener hears."""
+        await self.put(Hearing(listener, "connected"), partition=partition)
+
+    async def live(self, seconds: float, listener: str = "ear") -> None:
+        """Let time pass, a listener saying all the while that it is there."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until:
+            await self.put(Alive(listener))
+            await asyncio.sleep(min(5.0, until - loop.time()))
+
+    async def all_steps(self) -> list[Step]:
+        """Give all that was committed."""
+        return list(await self.steps.read(0, 10**9))
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Give all that was told, in order."""
+        return [
+            msgspec.json.decode(body) for step in await self.all_steps() for body in step.events
+        ]
+
+    async def told(self) -> list[tuple[str, str]]:
+        """Give the ids and types of what was told."""
+        return [
+            (event["id"], event["type"].removeprefix("ringback.").removesuffix(".v1"))
+            for event in await self.events()
+        ]
+
+
+async def kill(tracking: Tracking) -> None:
+    """Let a process be gone, whatever it was about."""
+    for number in list(tracking.partitions):
+        await tracking.lose(f"{ROLE}.{number}")
