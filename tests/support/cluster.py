@@ -190,7 +190,7 @@ async def cluster(
     async with AsyncExitStack() as stack:
         nodes = await stack.enter_async_context(nats.cluster(folder, places=places))
         await stack.enter_async_context(platform)
-        address = f"http://{platform.address}"
+        address = f"http://{LOOPBACK.address}:{platform.port}"
         servers = [node.url for node in nodes]
         given: dict[str, Any] = {
             "source__kind": "genesys",
@@ -215,7 +215,10 @@ async def cluster(
         for number, role in enumerate(roles, 1):
             name = f"{role.replace(',', '-')}-{number}"
             (folder / name).mkdir()
-            place = network.add() if network and "serve" not in role else LOOPBACK
+            place = LOOPBACK
+            if network and "serve" not in role:
+                place = network.add()
+                network.bring_in(place, platform.port)
             own = given | {"jetstream__member": name}
             members.append(Member(name, role, place, folder / name, own, fenced))
         logs = EngineLogs(servers, Subjects(PREFIX, ORG), PARTITIONS)

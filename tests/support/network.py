@@ -6,12 +6,14 @@ lives as long as its input is open. So all of it is gone with the test, however 
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 
 import pytest
 
+from support import relay
 from support.debian import require_debian
 from support.nats import Place
 
@@ -52,6 +54,10 @@ class Network:
         place = Place(address, _inside(held))
         self._ports[place] = port
         return place
+
+    def bring_in(self, place: Place, port: int) -> None:
+        """Let a port of the test itself be found on the place's own loopback, over the network."""
+        self._stack.enter_context(_relaying(place, self.here, port))
 
     def part(self, *places: Place) -> None:
         """Part these from all others, not from one another; what is sent across is lost."""
@@ -110,6 +116,19 @@ def _namespace() -> Iterator[str]:
         finally:
             holder.stdin.close()
             holder.wait(ENDS_WITHIN)
+
+
+@contextmanager
+def _relaying(place: Place, host: str, port: int) -> Iterator[None]:
+    command = [*place.command, sys.executable, "-P", relay.__file__, str(port), host, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"listens\n", "the relay has not begun"
+            yield
+        finally:
+            process.kill()
 
 
 def _free_base() -> str:
