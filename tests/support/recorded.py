@@ -27,6 +27,7 @@ from ringback.wire.log import (
     Alive,
     Beaten,
     Done,
+    Follows,
     Hearing,
     Message,
     ReadFailed,
@@ -98,6 +99,7 @@ def _inputs(book: Book) -> Iterator[Message]:
     topics = ["v2.routing.queues.queue-1.conversations"]
     yield Hearing("a-1", "connected", topics=topics, reads=True)
     yield Hearing("a-1", "disconnected", "cut", at(62), topics, reads=True)
+    yield Follows("a-1", ["queue-1", "queue-2"])
     yield Alive("a-1", 17, 1)
     yield Beaten("a-1", Pulse(at(63), at(64), timedelta(seconds=1.5)))
     matchers = [MatcherText("rule", "late", prefix=True)]

@@ -113,6 +113,8 @@ class Consuming:
             case wire.Hearing(listener, _, cause, since, topics):
                 calls = self.hearing.disconnected(listener, cause, since, topics, now)
                 return self._listen(calls, now)
+            case wire.Follows(listener, queue_ids):
+                return self._listen(self.hearing.follows(listener, queue_ids, now), now)
             case wire.Alive():
                 return self._live(message, now)
             case wire.Beaten(listener, pulse):
