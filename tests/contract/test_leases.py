@@ -31,7 +31,7 @@ Make = Callable[[str], Leases]
 async def bucket(folder: Path) -> AsyncIterator[tuple[Make, Node, Connection]]:
     async with one_node(folder) as node, AsyncExitStack() as last:
         settings = JetStreamSettings(servers=node.url, replicas=1, lease_seconds=SECONDS)
-        connection = await Connection.open(settings, name="test", inbox="_INBOX.test")
+        connection = await Connection.open(settings, name="test")
         last.push_async_callback(connection.close)
         config = leases_of(settings, Subjects("ringback", "o.r*g"))
         await ensure(connection, config)

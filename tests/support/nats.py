@@ -100,7 +100,12 @@ class Node:
     async def _answers(self) -> bool:
         try:
             client = await nats.connect(
-                self.url, allow_reconnect=False, error_cb=_ignore, connect_timeout=1
+                self.url,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0.02,
+                error_cb=_ignore,
+                connect_timeout=1,
             )
         except (OSError, NatsError, TimeoutError):
             return False

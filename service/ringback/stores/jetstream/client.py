@@ -30,6 +30,8 @@ class HeldClient(Client):
 
     encrypted = False
     """Whether nothing may be said in clear."""
+    public_key: str | None = None
+    """By which a server knows who signs, where that is not said by a JWT."""
 
     async def _process_err(self, err_msg: str) -> None:
         if "permissions violation" in err_msg:
@@ -60,6 +62,7 @@ class HeldClient(Client):
             writer = transport._io_writer  # noqa: SLF001  # nothing public tells
             if writer is None or writer.get_extra_info("ssl_object") is None:
                 raise InClearError
+        self._public_nkey = self.public_key
         return super()._connect_command()
 
     def _abandon(self) -> None:

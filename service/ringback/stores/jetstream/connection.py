@@ -8,9 +8,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 import msgspec
 from nats.aio.msg import Msg
@@ -19,6 +17,7 @@ from nats.errors import MaxPayloadError
 
 from ringback.errors import EngineRefused, EngineUnreachable, StepTooLarge, StoreError
 from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream.access import Access, access, inbox_of, shown
 from ringback.stores.jetstream.client import HeldClient, InClearError
 from ringback.stores.jetstream.faults import (
     CONFLICTS,
@@ -38,11 +37,11 @@ ANSWER = 2.0
 ANSWER_API = 5.0
 FIRST_WAIT = 0.05
 LONGEST_WAIT = 1.0
+AGAIN = 0.25
+"""Seconds between attempts to connect."""
 PING = 1.0
 UNANSWERED_PINGS = 2
 CONNECT_SECONDS = 2
-MOST_ASIDE = 0o077
-"""Who else may look at a file of secrets: nobody."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]*)"', re.IGNORECASE)
 
 
@@ -57,7 +56,7 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 class Connection:
     """Made by `open`. `client` is nats-py's, for subscriptions that outlive a reconnection."""
 
-    def __init__(self, servers: str, inbox: str) -> None:
+    def __init__(self, servers: str) -> None:
         self.servers = servers
         """Where it connects to, for messages."""
         self.client = HeldClient()
@@ -67,7 +66,6 @@ class Connection:
         """How often the connection was lost."""
         self.readers: set[Callable[[], None]] = set()
         """Told when the connection is lost."""
-        self.inbox = inbox
         self._errors: list[Exception] = []
         self._up = asyncio.Event()
         self._away_since: float | None = None
@@ -76,26 +74,20 @@ class Connection:
         self._answers = ""
 
     @classmethod
-    async def open(cls, settings: JetStreamSettings, *, name: str, inbox: str) -> "Connection":
+    async def open(cls, settings: JetStreamSettings, *, name: str) -> "Connection":
         """Connect, or raise `EngineUnreachable` or `EngineRefused`.
 
-        `name` is shown by the servers' monitoring; answers come to subjects that begin with
-        `inbox`, so that a user needs to be allowed no others.
+        `name` is shown by the servers' monitoring.
         """
         servers = [one.strip() for one in settings.servers.split(",") if one.strip()]
-        made = cls(", ".join(map(_without_user, servers)), inbox)
-        await made._connect(servers, name, _credentials(settings, made.servers), settings)
+        made = cls(", ".join(map(shown, servers)))
+        await made._connect(servers, name, inbox_of(settings), access(settings, made.servers))
         return made
 
-    async def _connect(
-        self,
-        servers: list[str],
-        name: str,
-        credentials: dict[str, Any],
-        settings: JetStreamSettings,
-    ) -> None:
+    async def _connect(self, servers: list[str], name: str, inbox: str, access: Access) -> None:
         client = self.client
-        client.encrypted = bool(settings.tls_ca) or any(one.startswith("tls://") for one in servers)
+        client.encrypted = access.encrypted
+        client.public_key = access.public_key
         try:
             await client.connect(
                 servers,
@@ -109,10 +101,15 @@ class Connection:
                 ping_interval=PING,  # type: ignore[arg-type]
                 max_outstanding_pings=UNANSWERED_PINGS,
                 pending_size=0,
-                inbox_prefix=self.inbox,
-                **credentials,
+                inbox_prefix=inbox,
+                tls=access.tls,
+                user=access.user or None,
+                password=access.password or None,
+                signature_cb=access.sign,
+                user_jwt_cb=access.jwt,
             )
         except (NatsError, OSError, TimeoutError, ValueError) as error:
+            await client.close()
             raise self._why(error) from None
         client.options["max_reconnect_attempts"] = -1
         self._answers = client.new_inbox()
@@ -257,6 +254,7 @@ class Connection:
         for future, subject in list(self._waiting.values()):
             if subject.lower() == denied.group(1).lower() and not future.done():
                 future.set_exception(DeniedError(subject))
+                future.exception()  # whoever has given up waiting need not be told
 
     async def _disconnected(self) -> None:
         self._up.clear()
@@ -276,7 +274,7 @@ class Connection:
         for future, _ in list(self._waiting.values()):
             if not future.done():
                 future.set_exception(UnsureError(why))
-                future.exception()  # who has given up waiting need not be told
+                future.exception()  # as above
 
     def _why(self, error: Exception) -> StoreError:
         """Word why there is no connection, from all that was heard on the way."""
@@ -298,58 +296,3 @@ class Connection:
         told = [one for one in heard if not str(one).startswith("nats: no servers")]
         last = (told or heard)[-1]
         return EngineUnreachable(self.servers, str(last) or type(last).__name__)
-
-
-AGAIN = 0.25
-"""Seconds between attempts to connect."""
-
-
-def _without_user(server: str) -> str:
-    """Leave out what of an address may be a secret."""
-    return server.rpartition("@")[2] if "@" in server else urlsplit(server).netloc or server
-
-
-def _credentials(settings: JetStreamSettings, servers: str) -> dict[str, Any]:
-    """Give what nats-py is to be told of who this is and whom to trust."""
-    found: dict[str, Any] = {}
-    if settings.credentials:
-        _closed(Path(settings.credentials), "jetstream.credentials", servers)
-        found["user_credentials"] = settings.credentials
-    if settings.nkey:
-        found["nkeys_seed_str"] = settings.nkey.reveal()
-    if settings.user:
-        found |= {"user": settings.user, "password": settings.password.reveal()}
-    wanted = "tls://" in settings.servers or settings.tls_ca or settings.tls_certificate
-    if wanted:
-        found["tls"] = _tls(settings, servers)
-    return found
-
-
-def _tls(settings: JetStreamSettings, servers: str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.tls_ca or None)
-    except (OSError, ssl.SSLError) as error:
-        raise EngineRefused(servers, f"{settings.tls_ca}: {error}", "jetstream.tls_ca") from None
-    if settings.tls_certificate:
-        if settings.tls_key:
-            _closed(Path(settings.tls_key), "jetstream.tls_key", servers)
-        try:
-            context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
-        except (OSError, ssl.SSLError) as error:
-            said = f"{settings.tls_certificate}: {error}"
-            raise EngineRefused(
-                servers, said, "jetstream.tls_certificate and jetstream.tls_key"
-            ) from None
-    return context
-
-
-def _closed(path: Path, setting: str, servers: str) -> None:
-    """Refuse a file of secrets that others may read, or that cannot be read."""
-    try:
-        mode = path.stat().st_mode
-        path.open("rb").close()
-    except OSError as error:
-        raise EngineRefused(servers, f"{path}: {error.strerror}", setting) from None
-    if mode & MOST_ASIDE:
-        said = f"{path} may be read by others (mode {mode & 0o777:04o})"
-        raise EngineRefused(servers, said, f"{setting}: chmod 600 {path}")

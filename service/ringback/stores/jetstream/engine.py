@@ -1,6 +1,9 @@
 """The engine of several machines, opened: its streams are there, and as they have to be."""
 
+from collections.abc import Sequence
+
 from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream.checks import findings, look
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.inputs import JetStreamInputs
 from ringback.stores.jetstream.steps import JetStreamSteps
@@ -14,9 +17,13 @@ __all__ = ["Engine"]
 class Engine:
     """Everything of one organisation's that is in NATS, but for leases and budgets."""
 
-    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+    def __init__(
+        self, connection: Connection, subjects: Subjects, findings: Sequence[str] = ()
+    ) -> None:
         self.connection = connection
         self.subjects = subjects
+        self.findings = findings
+        """What is not as it should be, although it runs; each with what to do."""
         self.inputs = JetStreamInputs(connection, subjects)
         self.steps = JetStreamSteps(connection, subjects)
 
@@ -24,22 +31,24 @@ class Engine:
     async def open(
         cls, settings: JetStreamSettings, org: str, keep_journal_hours: float, name: str = ""
     ) -> "Engine":
-        """Connect, and see that the streams are there.
+        """Connect, and see that the streams are there and as they have to be.
 
         `name` is shown by the servers' monitoring. Raises `EngineUnreachable`, `EngineRefused` or
-        `EngineForeign`.
+        `EngineForeign`; of these the first, and with a server that is mended the others, may go
+        by trying again.
         """
         subjects = Subjects(settings.prefix, org)
-        connection = await Connection.open(
-            settings, name=name or f"ringback {org}", inbox=f"_INBOX.{subjects.root}"
-        )
+        connection = await Connection.open(settings, name=name or f"ringback {org}")
+        found: list[str] = []
         try:
             for config in wanted(settings, subjects, keep_journal_hours):
-                await ensure(connection, config)
+                found += await ensure(connection, config)
         except BaseException:
             await connection.close()
             raise
-        return cls(connection, subjects)
+        seen = await look(settings.monitor) if settings.monitor else None
+        found += findings(settings, connection.version, connection.client.max_payload, seen)
+        return cls(connection, subjects, found)
 
     def store(self, partition: int) -> JetStreamStore:
         """Give the store of one partition, not loaded yet."""

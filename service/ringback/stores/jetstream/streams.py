@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ringback.errors import EngineForeign
+from ringback.errors import EngineForeign, EngineRefused, StoreError
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import (
@@ -26,10 +26,17 @@ __all__ = ["FORMAT", "Config", "described", "ensure", "wanted"]
 FORMAT = 1
 """Of what the streams hold. A newer one is refused; an older one is migrated here."""
 NANO = 1_000_000_000
+MEGABYTE = 1024 * 1024
 HOUR = 3600 * NANO
 DUPLICATES = 120 * NANO
 SHORTEST_STEPS = 48.0
 """Hours that steps are kept at least, so that rows are published again at leisure."""
+NUMBERS = {"max_age", "max_bytes", "num_replicas", "duplicate_window"}
+"""Settings that may differ for a while: they say for how long and how safely, not what."""
+NAME_IN_USE = 10058
+NO_ROOM = {10023, 10028, 10047}
+NO_REPLICAS = {10005, 10074}
+OVERLAPS = 10065
 _OURS = re.compile(r"ringback format (\d+), partitions (\d+)")
 
 
@@ -59,7 +66,7 @@ class _Stream(msgspec.Struct):
 def wanted(settings: JetStreamSettings, subjects: Subjects, keep_journal: float) -> list[Config]:
     """Say what the streams have to be; `keep_journal` in hours."""
     description = described(settings)
-    most = settings.most_megabytes * 1_000_000
+    most = settings.most_megabytes * MEGABYTE
     inputs = Config(
         name=subjects.inputs,
         subjects=[f"{subjects.root}.in.>"],
@@ -85,28 +92,76 @@ def described(settings: JetStreamSettings) -> str:
     return f"ringback format {FORMAT}, partitions {settings.partitions}"
 
 
-async def ensure(connection: Connection, config: Config) -> None:
+async def ensure(connection: Connection, config: Config) -> list[str]:
     """See that a stream is as wanted: make it, or bring it up to date.
 
-    Raises `EngineForeign` for one that is not ours or cannot be, `EngineRefused` for want of
-    permission, `EngineUnreachable`.
+    Gives what is not as wanted and has to be mended by somebody who may, if Ringback runs on it all
+    the same. Raises `EngineForeign` for one that is not ours or cannot be, `EngineRefused` for want
+    of permission, `EngineUnreachable`.
     """
     try:
-        found = await _look(connection, config.name)
-        if found is None:
-            found = await _write(connection, "CREATE", config, {})
-        else:
-            _check_ours(config, found)
-            if _differences(config, found):
+        found = await _look(connection, config.name) or await _make(connection, config)
+        _check_ours(config, found)
+        if _differences(config, found):
+            try:
                 found = await _write(connection, "UPDATE", config, found)
+            except DeniedError:
+                return _waived(config, found)
     except (UnsureError, DeniedError, RefusalError) as error:
-        raise worded(connection.servers, error) from None
+        raise _worded(connection.servers, config, error) from None
     if different := _differences(config, found):
         raise EngineForeign(
             config.name,
             f"the server has not taken its configuration ({', '.join(different)})",
             "run NATS servers that know these settings, or mend the stream by hand",
         )
+    return []
+
+
+async def _make(connection: Connection, config: Config) -> dict[str, Any]:
+    """Make it, unless another process has just done so."""
+    try:
+        return await _write(connection, "CREATE", config, {})
+    except RefusalError as error:
+        found = await _look(connection, config.name) if error.code == NAME_IN_USE else None
+        if found is None:
+            raise
+        return found
+
+
+def _waived(config: Config, found: dict[str, Any]) -> list[str]:
+    """Do without an update that this user may not make, if it is of no more than numbers."""
+    different = _differences(config, found)
+    remedy = "start once as a user who may update it: the one for setup"
+    if any(one.split(" ", 1)[0] not in NUMBERS for one in different):
+        raise EngineForeign(
+            config.name,
+            f"it is not as it has to be ({', '.join(different)})",
+            remedy,
+        )
+    return [f"stream {config.name}: {', '.join(different)}; {remedy}"]
+
+
+def _worded(servers: str, config: Config, error: Exception) -> StoreError:
+    if isinstance(error, RefusalError) and error.code in NO_ROOM:
+        return EngineRefused(
+            servers,
+            f"there is no room for the stream {config.name} of {config.max_bytes} bytes ({error})",
+            "jetstream.most_megabytes, and max_file_store or the account's max_file on the servers",
+        )
+    if isinstance(error, RefusalError) and error.code in NO_REPLICAS:
+        return EngineRefused(
+            servers,
+            f"there are not {config.num_replicas} servers for the stream {config.name} ({error})",
+            "jetstream.replicas, and that the servers form a cluster",
+        )
+    if isinstance(error, RefusalError) and error.code == OVERLAPS:
+        return EngineForeign(
+            config.name,
+            f"another stream has its subjects ({', '.join(config.subjects)})",
+            "give Ringback another jetstream.prefix, or its own account on the servers",
+        )
+    return worded(servers, error)
 
 
 async def _look(connection: Connection, name: str) -> dict[str, Any] | None:
