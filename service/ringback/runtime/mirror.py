@@ -36,7 +36,7 @@ from ringback.wire.inputs import (
 from ringback.wire.log import EVERYBODY, Done, encode_message
 from ringback.wire.steps import step_at
 
-__all__ = ["Mirror"]
+__all__ = ["LOST", "Mirror"]
 
 SPEAKER = 0
 """The partition whose rows about no conversation count: those of the others say the same."""
@@ -97,6 +97,11 @@ class Mirror:
         """Up to here there is nothing more to be shown: trackers' own notes are not."""
 
     @property
+    def loaded(self) -> bool:
+        """Whether all that there was is known."""
+        return self._following is not None
+
+    @property
     def position(self) -> int:
         """Of the last committed journal entry that was followed."""
         return self._past.position
@@ -116,9 +121,10 @@ class Mirror:
         self._past.begin(begin)
         now = asyncio.get_running_loop().time()
         self._heard_at, self._stepped_at = now, [now] * self._partitions
-        self._following = self._steps.follow(begin)
+        following = self._steps.follow(begin)
         while self._past.sequence < last:
-            await self._take(await anext(self._following))
+            await self._take(await anext(following))
+        self._following = following
         self._last_known = last
         self._newer.clear()
         log.info("mirrored", conversations=len(self.tracker), position=self.position)
@@ -190,7 +196,7 @@ class Mirror:
         return max(0, self._last_known - max(self._past.sequence, self._passed))
 
     @property
-    def lost_seconds(self) -> float:
+    def silent_seconds(self) -> float:
         """How long the log has said nothing, not even that there is no news."""
         return asyncio.get_running_loop().time() - self._heard_at
 
@@ -204,8 +210,8 @@ class Mirror:
         ledger, feed = self.tracker.repair.ledger, self.tracker.feeds.feeds.get(source)
         hears, blind_since = ledger.hears_all(source), ledger.blind_since(source)
         now = asyncio.get_running_loop().time()
-        silent = max(now - min(self._stepped_at), self.lost_seconds)
-        if self.lost_seconds > LOST or self.quiet():
+        silent = max(now - min(self._stepped_at), self.silent_seconds)
+        if self.silent_seconds > LOST or self.quiet():
             since = self.clock.now() - timedelta(seconds=silent)
             hears, blind_since = False, min(since, blind_since or since)
         return Freshness(hears, blind_since, None if feed is None else feed.heard_at)
@@ -286,13 +292,14 @@ class Mirror:
         await self._do(EndSilence(silence_id, by), SPEAKER, EVERYBODY, SILENCE + silence.id)
 
     async def adopt(self, rules: RuleSet, by: str) -> None:
-        """Put other rules in force everywhere. Raises `EngineSilent`."""
+        """Put other rules in force everywhere, and see it done. Raises `EngineSilent`."""
         if rules.packed == self.tracker.rules.packed:
             return
         deed = Ruling(by, msgspec.Raw(rules.packed))
         # What is shown changes last.
         for partition in reversed(range(self._partitions)):
             await self._do(deed, partition, EVERYBODY, RULES)
+        await self.committed()
 
     async def _do(self, deed: Deed, partition: int, key: str, row: str) -> None:
         """Put a deed into the log of inputs; `row` is to come back of it."""

@@ -87,16 +87,17 @@ class Client:
     async def callbacks(self) -> Callbacks:
         """Give every open callback.
 
-        The position is that of the first page: what happens while others are read is in the feed
-        behind it, and is told apart by its sequence.
+        The position is the earliest of the pages, which several daemons may have answered: what is
+        in others already is told again by the feed, and told apart by its sequence.
         """
         query = {"sort": "callbackId", "limit": str(PAGE)}
-        first = page = self.read(await self.get("/callbacks", query), Callbacks)
-        rows = list(first.callbacks)
+        page = self.read(await self.get("/callbacks", query), Callbacks)
+        rows, position = list(page.callbacks), page.position
         while page.next is not None:
             page = self.read(await self.get("/callbacks", query | {"cursor": page.next}), Callbacks)
             rows += page.callbacks
-        return msgspec.structs.replace(page, position=first.position, callbacks=rows)
+            position = min(position, page.position)
+        return msgspec.structs.replace(page, position=position, callbacks=rows)
 
     async def acknowledge(self, alert_id: str) -> None:
         """Note that one has seen an alert."""

@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ringback.core.clocks import Clock
+from ringback.core.gaps import Ledger
 from ringback.core.legs import Verdict
 from ringback.core.lifecycle import State
 from ringback.core.records import TOMBSTONE
+from ringback.core.tracker import Tracker
 from ringback.errors import FrameFault
 from ringback.ports import Source
 from ringback.runtime.daemon import Daemon
@@ -16,7 +18,7 @@ from ringback.vitals.measuring import counter, counters, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
 
-__all__ = ["Vitals"]
+__all__ = ["Vitals", "blindness", "measures_of_stages"]
 
 STAGES = (*(state.value for state in State), TOMBSTONE)
 STALE = tuple(verdict.value for verdict in Verdict if verdict not in ("changed", "same"))
@@ -51,7 +53,7 @@ class Vitals:
             _check(
                 f"source {self._source.name}",
                 bad=deaf,
-                reason=f"{self._blindness()}: states may be behind",
+                reason=f"{blindness(repair.ledger, self._pipeline.source)}: states may be behind",
                 status=Status.DEGRADED,
             ),
             *(
@@ -60,16 +62,6 @@ class Vitals:
             ),
             *self._more_checks(),
         )
-
-    def _blindness(self) -> str:
-        """Say of how much the source does not hear, and why."""
-        gaps = self._pipeline.tracker.repair.ledger.open_gaps(self._pipeline.source)
-        if not gaps:
-            return "does not hear"
-        causes = ", ".join(sorted({gap.cause for gap in gaps}))
-        topics = sum(len(gap.blind) for gap in gaps)
-        whole = any(not gap.topics for gap in gaps)
-        return f"does not hear ({causes})" if whole else f"blind for {topics} topics ({causes})"
 
     def measures(self) -> Iterator[Measure]:
         """Give every number there is."""
@@ -89,13 +81,7 @@ class Vitals:
             (*STALE, "no_callback", "ended_before_retention", TOMBSTONE),
             tracker.dropped,
         )
-        for stage in STAGES:
-            yield gauge(
-                "conversations",
-                "Conversations known, by the state of their latest open callback.",
-                tracker.stages[stage],
-                state=stage,
-            )
+        yield from measures_of_stages(tracker)
         yield from self._scalars()
         yield from self._gaps()
         yield from self._more()
@@ -212,6 +198,28 @@ class Vitals:
             "frames_missed",
             "Single reads that have shown lost frames although no gap was known.",
             self._pipeline.corrections,
+        )
+
+
+def blindness(ledger: Ledger, source: str) -> str:
+    """Say of how much a source does not hear, and why."""
+    gaps = ledger.open_gaps(source)
+    if not gaps:
+        return "does not hear"
+    causes = ", ".join(sorted({gap.cause for gap in gaps}))
+    topics = sum(len(gap.blind) for gap in gaps)
+    whole = any(not gap.topics for gap in gaps)
+    return f"does not hear ({causes})" if whole else f"blind for {topics} topics ({causes})"
+
+
+def measures_of_stages(tracker: Tracker) -> Iterator[Measure]:
+    """Give how many conversations there are, by where they are."""
+    for stage in STAGES:
+        yield gauge(
+            "conversations",
+            "Conversations known, by the state of their latest open callback.",
+            tracker.stages[stage],
+            state=stage,
         )
 
 

@@ -28,16 +28,17 @@ export async function del(path) {
   return ask(path, { method: "DELETE" });
 }
 
-// Every open callback, page by page. `position` is that of the first page: what happens while the
-// others are read is in the feed behind it, and is told apart by its sequence.
+// Every open callback, page by page. `position` is the earliest of the pages, which several daemons
+// may have answered: what is in others already is told again by the feed, and told apart by its
+// sequence.
 export async function allCallbacks(onPage) {
   const rows = [];
   let answer;
-  let position;
+  let position = Infinity;
   let cursor;
   do {
     answer = await get("/callbacks", { sort: "callbackId", limit: PAGE, cursor });
-    position ??= answer.position;
+    position = Math.min(position, answer.position);
     rows.push(...answer.callbacks);
     onPage?.(rows.length, answer.total);
     cursor = answer.next;
