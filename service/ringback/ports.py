@@ -28,6 +28,7 @@ __all__ = [
     "InputLog",
     "Intake",
     "Leases",
+    "Limit",
     "Mark",
     "PartitionStore",
     "Past",
@@ -199,6 +200,21 @@ class Leases(Protocol):
 
         Raises `StoreError` as soon as it cannot be told any more who holds what.
         """
+
+
+class Limit(Protocol):
+    """One of the platform's limits, as far as this process may use it: all of it, or a share."""
+
+    @property
+    def wanted(self) -> int:
+        """How much would be of use."""
+
+    @property
+    def used(self) -> int:
+        """How much counts as used at present; it may be more than was just allowed."""
+
+    def allow(self, amount: int) -> None:
+        """Begin nothing that goes beyond so much, and cease what does, from now on."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

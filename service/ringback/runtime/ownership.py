@@ -34,10 +34,17 @@ __all__ = ["Duty", "Ownership", "Work"]
 log = structlog.get_logger(__name__)
 
 RENEWALS_A_LEASE = 3
+MOST_PAUSE_SECONDS = 10.0
+"""Between two renewals, or attempts to begin, however long the lease is."""
 LOOKS_A_LEASE = 12
 """How often it is looked at what could not be done at once."""
+MOST_LOOK_SECONDS = 1.0
 OFTEN = 10.0
 """Seconds between two complaints about the same."""
+
+
+STRANGER = ""
+"""Whoever holds something and does not take part, a member's former life among them."""
 
 
 class Work(Protocol):
@@ -104,6 +111,8 @@ class Ownership:
         self._news = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._leaving = asyncio.Event()
+        self._look = min(MOST_LOOK_SECONDS, leases.seconds / LOOKS_A_LEASE)
+        self._pause = min(MOST_PAUSE_SECONDS, leases.seconds / RENEWALS_A_LEASE)
         self._complained_at = -OFTEN
         self._problem: str | None = None
 
@@ -139,8 +148,11 @@ class Ownership:
             tasks.create_task(self._renew_forever(), name="ownership.renew")
             await self._decide_forever()
 
-    async def leave(self) -> None:
-        """Hand everything over, and be gone: others need not wait for anything to run out."""
+    async def leave(self, within: float | None = None) -> None:
+        """Hand everything over, and be gone: others need not wait for anything to run out.
+
+        What takes longer than so many seconds runs out by itself.
+        """
         self._leaving.set()
         # First, so that nobody waits for this member to claim what it gives.
         if (presence := self._presence) is not None:
@@ -151,7 +163,7 @@ class Ownership:
                 self._begin(one, self._give(name, one, one.task))
         under_way = [one.task for one in self._held.values() if one.task is not None]
         if under_way:
-            await asyncio.wait(under_way)
+            await asyncio.wait(under_way, timeout=within)
 
     async def _watch_forever(self) -> None:
         while True:
@@ -164,17 +176,17 @@ class Ownership:
             except StoreError as error:
                 self._view = None
                 self._complain(error)
-            await asyncio.sleep(self._leases.seconds / LOOKS_A_LEASE)
+            await asyncio.sleep(self._look)
 
     async def _renew_forever(self) -> None:
-        pause = self._leases.seconds / RENEWALS_A_LEASE
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
             held = [one for one in self._held.values() if one.state != "lost"]
             renewals = [self._renew(one) for one in held]
             await asyncio.gather(self._be_present(), *renewals)
-            due = max(due + pause, loop.time())
+            present = self._presence is not None
+            due = max(due + (self._pause if present else self._look), loop.time())
             await asyncio.sleep(due - loop.time())
 
     async def _decide_forever(self) -> None:
@@ -182,9 +194,8 @@ class Ownership:
             self._news.clear()
             lapses_in = self._lapse()
             self._decide()
-            pause = min(lapses_in, self._leases.seconds / LOOKS_A_LEASE)
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(min(lapses_in, self._look)):
                     await self._news.wait()
             except TimeoutError:
                 pass
@@ -286,7 +297,12 @@ class Ownership:
         present = _members(view)
         for duty in self._duties:
             members = [name for name, member in present.items() if duty.role in member.roles]
-            wished = wish(self._leases.holder, duty.names, members, self._holders(view, members))
+            holders = self._holders(view, members)
+            names = duty.names
+            if duty.lapse is not None:
+                # What the dead hold here may be theirs for long: what is left is shared meanwhile.
+                names = [name for name in names if holders.get(name) != STRANGER]
+            wished = wish(self._leases.holder, names, members, holders)
             now = asyncio.get_running_loop().time()
             owned = sum(name in self._held or name in self._claiming for name in duty.names)
             room = len(duty.names) if duty.most is None else duty.most() - owned
@@ -304,10 +320,10 @@ class Ownership:
                     self._begin(one, self._give(name, one, one.task))
 
     def _holders(self, view: Mapping[str, Claim], members: Collection[str]) -> dict[str, str]:
-        """Say who holds what; whoever does not take part, as a former life, is a stranger."""
+        """Say who holds what, as far as names are held."""
         me = self._leases.holder
         holders = {
-            name: claim.holder if claim.holder in members and claim.holder != me else ""
+            name: claim.holder if claim.holder in members and claim.holder != me else STRANGER
             for name, claim in view.items()
         }
         return holders | dict.fromkeys(self._held, me)
@@ -329,7 +345,7 @@ class Ownership:
             self._claiming.discard(name)
         if claim is None:
             # Another was quicker, or has not been gone for as long as it seems.
-            self._not_before[name] = sent_at + self._leases.seconds / LOOKS_A_LEASE
+            self._not_before[name] = sent_at + self._look
             return
         if self._leaving.is_set():
             await self._release(claim)
@@ -344,7 +360,8 @@ class Ownership:
             await one.duty.work.take(name)
         except RingbackError as error:
             log.warning("ownership_not_taken", name=name, problem=str(error))
-            self._not_before[name] = asyncio.get_running_loop().time() + self._leases.seconds
+            pause = min(MOST_PAUSE_SECONDS, self._leases.seconds)
+            self._not_before[name] = asyncio.get_running_loop().time() + pause
             await one.duty.work.lose(name)
             await self._release(one.claim)
             self._forget(name, one)

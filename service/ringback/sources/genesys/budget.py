@@ -45,6 +45,8 @@ class Budget:
 
     def __init__(self, per_minute: int, most_waiting: int = MOST_WAITING) -> None:
         self.per_minute = per_minute
+        """As many as are allowed at present."""
+        self._most = per_minute
         self.spent: Counter[Urgency] = Counter()
         self.waited = 0
         self._most_waiting = most_waiting
@@ -54,6 +56,22 @@ class Budget:
         self._arrivals = 0
         self._paused_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def wanted(self) -> int:
+        """Give the most that there can be: how many requests will be needed, nobody knows."""
+        return self._most
+
+    @property
+    def used(self) -> int:
+        """Count the requests of the last minute."""
+        self._slide(asyncio.get_running_loop().time())
+        return len(self._window)
+
+    def allow(self, amount: int) -> None:
+        """Let no more than so many go in a minute, from now on."""
+        self.per_minute = amount
+        self._serve()
 
     @property
     def waiting(self) -> int:
@@ -103,7 +121,7 @@ class Budget:
         self._serve()
 
     def _limit(self, urgency: Urgency) -> int:
-        return max(1, int(self.per_minute * SHARES[urgency]))
+        return max(min(1, self.per_minute), int(self.per_minute * SHARES[urgency]))
 
     def _spend(self, urgency: Urgency, now: float) -> None:
         self._window.append(now)
@@ -145,6 +163,8 @@ class Budget:
         while self._waiting:
             now = loop.time()
             urgency, _, turn = self._waiting[0]
+            if not self.per_minute:
+                return
             if not self.left(urgency):
                 self._timer = loop.call_at(self._next(urgency, now), self._serve)
                 return

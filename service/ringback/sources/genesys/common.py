@@ -62,7 +62,7 @@ class Places:
 
     async def take(self) -> None:
         """Wait for a place."""
-        while self.taken >= max(1, self._spare()):
+        while self.taken >= self._spare():
             self._free.clear()
             await self._free.wait()
         self.taken += 1
@@ -70,6 +70,10 @@ class Places:
     def give_back(self) -> None:
         """Let another have it."""
         self.taken -= 1
+        self._free.set()
+
+    def look(self) -> None:
+        """See whether there are more than there were."""
         self._free.set()
 
 
@@ -151,6 +155,7 @@ class Common:
         spare: Callable[[], int],
         retire: Callable[[Channel], None],
         changed: Callable[[], None],
+        may_hear: Callable[[object], bool],
         may_drop: Callable[[object, str], bool],
         wanted: Callable[[str], bool],
         most_topics: int,
@@ -158,8 +163,9 @@ class Common:
         """Take what the fleet does for its shards.
 
         `retire` reads a channel on for a moment and closes it; `changed` is told when a shard hears
-        other topics than before. Of a single topic `may_drop` says whether a shard may cease to
-        hear it, and `wanted` whether anybody wants it.
+        other topics than before; `may_hear` says whether a shard may have a channel. Of a single
+        topic `may_drop` says whether a shard may cease to hear it, and `wanted` whether anybody
+        wants it.
         """
         self.means = means
         self.pace = pace
@@ -170,6 +176,7 @@ class Common:
         self.troubles = Troubles(pace.denied_wait, chance)
         self.retire = retire
         self.changed = changed
+        self.may_hear = may_hear
         self.may_drop = may_drop
         self.wanted = wanted
         self.most_topics = most_topics

@@ -44,6 +44,8 @@ class End(StrEnum):
     """The request for one failed."""
     NOT_SUBSCRIBED = "not subscribed"
     """The request for its topics failed."""
+    NO_PLACE = "no channel left"
+    """Other processes use the rest of those that the platform allows."""
     UNPROVEN = "no sign of life"
     """Connected and subscribed, but not even a ping was answered."""
 

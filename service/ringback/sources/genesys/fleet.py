@@ -73,6 +73,8 @@ class Fleet:
         self._how = how
         self._pace = pace
         self._most_channels = most_channels
+        self._allowed: int | None = None
+        """Of those, as many as are not others'; None while they are not shared."""
         self._most_topics = most_topics
         self._topics: dict[str, None] = {}
         self._wanted: frozenset[str] = frozenset()
@@ -107,6 +109,27 @@ class Fleet:
                 log.warning("channel_suspected", cause=cause, topics=len(shard.channel.topics))
                 shard.suspect()
 
+    @property
+    def wanted(self) -> int:
+        """How many channels these topics take, with the one to spare."""
+        return max(len(self._shards), 1) + SPARE
+
+    @property
+    def used(self) -> int:
+        """How many channels there are, or are about to be."""
+        taken = self._common.places.taken if self._common is not None else 0
+        return sum(shard.occupies for shard in self._shards) + taken
+
+    def allow(self, amount: int) -> None:
+        """Have no more than so many channels from now on: the first shards keep theirs."""
+        self._allowed = amount
+        for shard in self._shards:
+            if not self._may_hear(shard):
+                shard.yield_place()
+        self._changed()
+        if self._common is not None:
+            self._common.places.look()
+
     async def run(self, hearer: Hearer) -> None:
         """Hear until cancelled."""
         means = Means(self._client, hearer, self._clock, self._how)
@@ -114,9 +137,10 @@ class Fleet:
             means,
             self._pace,
             self._chance,
-            spare=lambda: self._most_channels - len(self._shards),
+            spare=self._spare,
             retire=self._retire,
             changed=self._changed,
+            may_hear=self._may_hear,
             may_drop=self._may_drop,
             wanted=lambda topic: topic in self._wanted,
             most_topics=self._most_topics,
@@ -229,6 +253,18 @@ class Fleet:
             self._common.places.give_back()
 
         self._spawn(retire(), "genesys.retiring")
+
+    def _may_hear(self, shard: object) -> bool:
+        """Whether it is among those that may have a channel, one being left to spare."""
+        if self._allowed is None:
+            return True
+        return shard in self._shards[: max(0, self._allowed - SPARE)]
+
+    def _spare(self) -> int:
+        """Say how many channels there may be beside those that hear."""
+        if self._allowed is None:
+            return max(1, self._most_channels - len(self._shards))
+        return self._allowed - sum(map(self._may_hear, self._shards))
 
     def _changed(self) -> None:
         for shard in self._shards:

@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+NO_PLACE = (
+    "some topics are not heard: other listeners use the rest of the channels; let fewer of them"
+    " listen, or follow fewer queues"
+)
 ATTEMPTS_ON_THE_SAME = 3
 """After so many that failed, a new channel is made."""
 LEAST_OF_RENEWAL = 0.8
@@ -47,6 +51,8 @@ class Shard:
         """The present one; it may have ended."""
         self.hears = False
         self.replacing = False
+        self.occupies = False
+        """Whether it has a channel, or is about to."""
         self.problem: str | None = None
         """Why it does not hear, or cannot be renewed."""
         self._common = common
@@ -54,6 +60,7 @@ class Shard:
         self._tidings = Tidings(common.means.hearer, common.wanted)
         self._news = asyncio.Event()
         self._succession = Succession(common.means, common.places, self.poke)
+        self._told_to_yield = asyncio.get_running_loop().create_future()
         self._suspected = False
         self._attempts = 0
         self._not_before = 0.0
@@ -73,6 +80,12 @@ class Shard:
     def suspect(self) -> None:
         """Have the channel replaced, though it lives."""
         self._suspected = True
+        self.poke()
+
+    def yield_place(self) -> None:
+        """Leave the channel to others, whatever is being done to it."""
+        if not self._told_to_yield.done():
+            self._told_to_yield.set_result(None)
         self.poke()
 
     def poke(self) -> None:
@@ -99,6 +112,8 @@ class Shard:
         """Try until it hears; False when nothing is wanted any more."""
         began = asyncio.get_running_loop().time()
         while self.share.wanted:
+            await self._wait_for_place(began)
+            self.occupies = True
             failed = await self._attempt()
             if failed is None:
                 self._come_to_hear()
@@ -108,6 +123,17 @@ class Shard:
             await asyncio.sleep(self._pause(failed))
         self._tidings.over()
         return False
+
+    async def _wait_for_place(self, began: float) -> None:
+        """Wait until it may have a channel, without one."""
+        while self.share.wanted and not self._has_place():
+            await self._succession.stop()
+            await self._drop_channel()
+            self.occupies = False
+            self.problem = NO_PLACE
+            self._tidings.lost(End.NO_PLACE, self._common.wall(began), self.share.singles)
+            self._news.clear()
+            await self._news.wait()
 
     async def _attempt(self) -> Ended | None:
         if self._succession.under_way:
@@ -178,6 +204,8 @@ class Shard:
             assert line is not None  # noqa: S101
             if line.ended.done():
                 return await self._lose(channel, line)
+            if not self._has_place():
+                return await self._yield_place(channel)
             now = asyncio.get_running_loop().time()
             if not self.share.wanted and not self.share.kept(channel):
                 return None
@@ -208,7 +236,9 @@ class Shard:
     async def _replace(self, channel: Channel, line: Line, reason: Reason) -> None:
         """Let another channel hear before this one goes. If this one ends first, it is lost."""
         self.replacing = True
-        prepared = await _unless_ended(self._succession.begin(self.share.target(channel)), line)
+        prepared = await self._unless_ended(
+            self._succession.begin(self.share.target(channel)), line
+        )
         self.replacing = False
         if prepared is None:
             return
@@ -242,7 +272,7 @@ class Shard:
             work = channel.reduce(self.share.reduced(channel))
         task = asyncio.create_task(work, name="genesys.adjust")
         try:
-            await _unless_ended(task, line)
+            await self._unless_ended(task, line)
         finally:
             task.cancel()
             await asyncio.wait({task})
@@ -278,6 +308,26 @@ class Shard:
             await channel.close()
         return ended
 
+    def _has_place(self) -> bool:
+        """Whether it may have a channel."""
+        if not self._common.may_hear(self):
+            return False
+        if self._told_to_yield.done():
+            self._told_to_yield = asyncio.get_running_loop().create_future()
+        return True
+
+    async def _yield_place(self, channel: Channel) -> Ended:
+        """Leave the channel to others, and be blind."""
+        self.hears = False
+        ended = Ended.plainly(End.NO_PLACE)
+        self._common.cuts[ended.end] += 1
+        now = asyncio.get_running_loop().time()
+        self._tidings.lost(ended.phrase, self._common.wall(now), channel.heard)
+        await self._succession.stop()
+        await self._drop_channel()
+        self.occupies = False
+        return ended
+
     # What these are made of
 
     def _changed(self, before: frozenset[str], cause: str = REJECTED) -> None:
@@ -290,6 +340,12 @@ class Shard:
     def _note_rejections(self, channel: Channel) -> None:
         rejected = [each for each in channel.rejected.values() if each.topic in self.share.wanted]
         self._common.rejections.note(rejected, channel.topics)
+
+    async def _unless_ended(self, task: asyncio.Task[T], line: Line) -> T | None:
+        """Wait for a task; None if the line, or the right to it, ends before."""
+        either: set[asyncio.Future[Any]] = {task, line.ended, self._told_to_yield}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
 
     async def _rest(self, seconds: float) -> None:
         """Wait for something to do."""
@@ -330,14 +386,8 @@ class Shard:
         """Leave nothing behind."""
         await self._succession.stop()
         await self._drop_channel()
+        self.occupies = False
 
 
 LASTING = {End.GONE, End.EVICTED, End.EXPIRED, End.TOKEN_REVOKED, End.TOKEN_ENDED}
 """Ends after which the channel is not worth another attempt."""
-
-
-async def _unless_ended(task: asyncio.Task[T], line: Line) -> T | None:
-    """Wait for a task; None if the line ends before it."""
-    either: set[asyncio.Task[Any]] = {task, line.ended}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    return task.result() if task.done() else None

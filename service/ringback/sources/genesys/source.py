@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from ringback.errors import PlatformError, SourceError
-from ringback.ports import Clock, Intake
+from ringback.ports import Clock, Intake, Limit
 from ringback.sources.genesys.client import RestClient
 from ringback.sources.genesys.fleet import Fleet
 from ringback.sources.genesys.gate import Gate
@@ -80,6 +80,11 @@ class GenesysSource:
         """Say what keeps it from working as it should."""
         found = (self._discovery_problem, self.fleet.problem, self.reconciliation.problem)
         return [problem for problem in found if problem is not None]
+
+    @property
+    def limits(self) -> Mapping[str, Limit]:
+        """What the platform limits for all processes together, by name."""
+        return {"channels": self.fleet, "requests": self.client.budget}
 
     async def run(self, intake: Intake) -> None:
         """Listen until cancelled."""

@@ -33,9 +33,9 @@ from ringback.stores.jetstream.subjects import Subjects, decode_token, encode_to
 
 __all__ = ["BUDGET_SECONDS", "JetStreamLeases", "budgets_of", "leases_of"]
 
-BUDGET_SECONDS = 90.0
-"""After so long without a renewal, what one may use of the platform's limits is free. The platform
-counts for a minute; its holder has ceased by then, half a minute after that renewal."""
+BUDGET_SECONDS = 300.0
+"""After so long without a renewal, what one may use of the platform's limits is another's. For most
+of that a listener goes on while the engine is away, and for a minute more the platform counts."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 OPERATION = "KV-Operation"
 STATUS = "Status"
@@ -43,6 +43,7 @@ NO_MESSAGE = 10037
 NANO = 1_000_000_000
 RENEWALS_A_LEASE = 3
 HEARTBEATS_A_LEASE = 6
+MOST_PATIENCE_SECONDS = 2.0
 MOST_HEARTBEAT_SECONDS = 2.0
 MISSED_HEARTBEATS = 2.5
 """So many without a word, and the watch is silent."""
@@ -101,7 +102,7 @@ class JetStreamLeases:
         self._bucket = bucket
         self._subjects = bucket.subjects[0].removesuffix(">")
         self._life = secrets.token_hex(8)
-        self._patience = self.seconds / RENEWALS_A_LEASE
+        self._patience = min(MOST_PATIENCE_SECONDS, self.seconds / RENEWALS_A_LEASE)
         self._heartbeat = min(MOST_HEARTBEAT_SECONDS, self.seconds / HEARTBEATS_A_LEASE)
 
     async def claim(self, name: str, said: bytes = b"") -> Claim | None:

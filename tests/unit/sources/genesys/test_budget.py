@@ -134,3 +134,30 @@ def test_even_the_smallest_budget_lets_the_least_urgent_go() -> None:
         await Budget(1).take(Urgency.ROUTINE)
 
     run_virtually(work())
+
+
+def test_what_is_allowed_may_change() -> None:
+    async def work() -> None:
+        budget, times = Budget(10), list[tuple[float, str]]()
+        assert (budget.wanted, budget.used) == (10, 0)
+        budget.allow(0)
+        assert [budget.left(urgency) for urgency in Urgency] == [0, 0, 0, 0]
+        waiting = asyncio.create_task(went(budget, Urgency.ROUTINE, times, "first"))
+        await asyncio.sleep(100)
+        assert times == []
+        budget.allow(2)
+        await waiting
+        assert times == [(100, "first")]
+        await went(budget, Urgency.CHANNEL, times, "second")
+        assert (budget.wanted, budget.used) == (10, 2)
+        budget.allow(1)
+        waiting = asyncio.create_task(went(budget, Urgency.CHANNEL, times, "third"))
+        await asyncio.sleep(50)
+        budget.allow(0)
+        await asyncio.sleep(50)
+        assert (budget.used, len(times)) == (0, 2)
+        budget.allow(10)
+        await waiting
+        assert times[2] == (200, "third")
+
+    run_virtually(work())

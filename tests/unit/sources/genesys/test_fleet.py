@@ -330,3 +330,79 @@ def test_cancelled_at_any_moment_it_leaves_nothing_behind() -> None:
             await asyncio.sleep(0.1 * (instant % 4))
 
         listen(play, most_topics=1, most_channels=7)
+
+
+def test_of_shared_channels_it_uses_what_it_is_allowed() -> None:
+    async def play(stage: Stage) -> None:
+        fleet, most = stage.fleet, 0
+        await stage.until_said(3)
+        assert (fleet.wanted, fleet.used) == (4, 3)
+        fleet.allow(3)
+        await stage.until_said(4)
+        assert stage.said[3][:2] == ("blind", "no channel left")
+        assert len(stage.said[3][3]) == 2
+        await stage.until(lambda: fleet.used == 2)
+        assert fleet.problem is not None
+        assert "other listeners use the rest" in fleet.problem
+        for _ in range(12_000):
+            await asyncio.sleep(0.1)
+            most = max(most, len(stage.connected), fleet.used)
+        assert most == 3
+        assert fleet.renewals[Reason.AGE] >= 2
+        fleet.allow(4)
+        await stage.until_said(5)
+        assert stage.said[4] == heard(*stage.said[3][3])
+        assert fleet.channels[2].state == "hears"
+        assert fleet.used == 3
+        assert len(stage.said) == 5
+
+    listen(play, pace=OFTEN, most_topics=2)
+
+
+def test_without_any_channel_it_waits_for_one() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.until_said(1)
+        stage.fleet.allow(0)
+        await stage.until(lambda: not stage.fleet.used)
+        assert not stage.connected
+        await asyncio.sleep(1000)
+        assert not stage.connected
+        assert len(stage.said) == 2
+        stage.fleet.allow(1)
+        await asyncio.sleep(100)
+        assert not stage.connected  # it could not be replaced without a gap
+        stage.fleet.allow(2)
+        await stage.until_said(3)
+        assert stage.said[2] == stage.said[0]
+
+    listen(play)
+
+
+def test_a_shard_that_waits_for_a_channel_ends_when_nothing_is_wanted_of_it() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.until_said(3)
+        stage.fleet.allow(3)
+        await stage.until(lambda: stage.fleet.used == 2)
+        (blind,) = [one.topics for one in stage.fleet.channels if one.state == "blind"]
+        stage.fleet.follow([topic for topic in stage.topics if topic not in blind])
+        await stage.until(lambda: stage.fleet.shards == 2)
+        assert stage.fleet.problem is None
+        assert stage.said[-1] == heard(*blind)
+
+    listen(play, most_topics=2)
+
+
+def test_a_replacement_that_is_under_way_is_given_up_with_its_place() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.until_said(1)
+        for wait in range(40):
+            stage.fleet.replace(stage.topics, "test")
+            await asyncio.sleep(wait / 100)
+            stage.fleet.allow(0)
+            await stage.until(lambda: not stage.fleet.used, 30)
+            assert not stage.connected
+            stage.fleet.allow(2)
+            await stage.until(lambda: [one.state for one in stage.fleet.channels] == ["hears"])
+            assert stage.fleet.used <= 2
+
+    listen(play)

@@ -1,0 +1,37 @@
+"""What listeners on several machines share of the platform's limits, as slots that they hold."""
+
+from ringback.ports import Source
+from ringback.runtime.ownership import Duty
+from ringback.runtime.sharing import Share, slots
+from ringback.settings import Settings
+from ringback.sources.genesys.source import GenesysSource
+from ringback.stores.jetstream.leases import BUDGET_SECONDS
+
+__all__ = ["LAPSE_SECONDS", "LISTEN", "shared_limits"]
+
+LISTEN = "listen"
+WINDOW_SECONDS = 60.0
+"""For so long the platform counts what was used."""
+LAPSE_SECONDS = BUDGET_SECONDS - WINDOW_SECONDS - 5.0
+"""A listener that cannot renew its slots uses them for so long: once they are another's, what it
+used counts no more."""
+MOST_SLOTS = 20
+
+
+def shared_limits(settings: Settings, source: Source) -> list[Duty]:
+    """Give what is to be owned in the bucket of budgets; from now on the source may use nothing.
+
+    Nothing for a source whose platform has no limits.
+    """
+    if not isinstance(source, GenesysSource):
+        return []
+    amounts = {
+        "channels": settings.genesys.most_channels,
+        "requests": settings.genesys.requests_per_minute,
+    }
+    duties = []
+    for kind, limit in source.limits.items():
+        parts = slots(kind, amounts[kind], MOST_SLOTS)
+        share = Share(limit, parts)
+        duties.append(Duty(LISTEN, list(parts), share, LAPSE_SECONDS, share.most))
+    return duties
