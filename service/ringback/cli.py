@@ -303,6 +303,48 @@ def cleanup(
 
 
 @ringback.command()
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+    help="The database of a single machine, stopped before. Without: streams are made, no more.",
+)
+@click.option("--check", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--history-hours",
+    type=click.FloatRange(min=0),
+    help="Carry only so much of the journal, and what receivers were not told yet. Default: all.",
+)
+@_config
+def migrate(
+    source: Path | None, history_hours: float | None, config: Path | None, *, check: bool
+) -> None:
+    """Carry a single machine's store into NATS JetStream; or only make what the daemons need there.
+
+    The configuration is that of the daemons to come (store.kind = jetstream). The database is only
+    read. What is in use already is refused; an interrupted run is gone on with by another.
+    """
+    from ringback import settings
+    from ringback.app import migrating
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{done} of {total}", nl=done == total, err=True)
+
+    options = settings.load(config, os.environ)
+    asyncio.run(
+        migrating.migrate(
+            options,
+            source,
+            sys.stdout,
+            check=check,
+            history_hours=history_hours,
+            progress=progress,
+        )
+    )
+
+
+@ringback.command()
 @_config
 def account(config: Path | None) -> None:
     """Print the account of this organisation for a NATS server, with a user for each role.

@@ -4,11 +4,20 @@ import msgspec
 
 from ringback.errors import EngineRefused, EngineUnreachable, StoreError
 
-__all__ = ["CONFLICTS", "NO_STREAM", "DeniedError", "RefusalError", "UnsureError", "worded"]
+__all__ = [
+    "CONFLICTS",
+    "NO_MESSAGE",
+    "NO_STREAM",
+    "DeniedError",
+    "RefusalError",
+    "UnsureError",
+    "worded",
+]
 
 CONFLICTS = {10071, 10164}
 """The last sequence of a subject is not the expected one."""
 NO_STREAM = 10059
+NO_MESSAGE = 10037
 NO_JETSTREAM = {10039, 10076}
 
 

@@ -21,10 +21,12 @@ from ringback.stores.jetstream.faults import (
 )
 from ringback.stores.jetstream.subjects import Subjects
 
-__all__ = ["FORMAT", "Config", "described", "ensure", "wanted"]
+__all__ = ["BEING_FILLED", "FORMAT", "Config", "described", "ensure", "wanted"]
 
 FORMAT = 1
 """Of what the streams hold. A newer one is refused; an older one is migrated here."""
+BEING_FILLED = "being filled"
+"""Stands in the description of a stream into which a migration is under way."""
 NANO = 1_000_000_000
 MEGABYTE = 1024 * 1024
 HOUR = 3600 * NANO
@@ -92,9 +94,12 @@ def described(settings: JetStreamSettings) -> str:
     return f"ringback format {FORMAT}, partitions {settings.partitions}"
 
 
-async def ensure(connection: Connection, config: Config) -> list[str]:
+async def ensure(
+    connection: Connection, config: Config, *, being_filled: bool = False
+) -> list[str]:
     """See that a stream is as wanted: make it, or bring it up to date.
 
+    One that is being filled is refused, unless this begins, goes on with or ends that.
     Gives what is not as wanted and has to be mended by somebody who may, if Ringback runs on it all
     the same. Raises `EngineForeign` for one that is not ours or cannot be, `EngineRefused` for want
     of permission, `EngineUnreachable`.
@@ -102,6 +107,8 @@ async def ensure(connection: Connection, config: Config) -> list[str]:
     try:
         found = await _look(connection, config.name) or await _make(connection, config)
         _check_ours(config, found)
+        if not being_filled:
+            _check_whole(config, found)
         if _differences(config, found):
             try:
                 found = await _write(connection, "UPDATE", config, found)
@@ -202,6 +209,15 @@ def _check_ours(config: Config, found: dict[str, Any]) -> None:
             config.name,
             f"it was made for {partitions} partitions, and jetstream.partitions is {ours.group(2)}",
             f"set jetstream.partitions to {partitions}, the same on all machines",
+        )
+
+
+def _check_whole(config: Config, found: dict[str, Any]) -> None:
+    if BEING_FILLED in found.get("description", ""):
+        raise EngineForeign(
+            config.name,
+            "a migration into it was begun, and is not finished",
+            "run `ringback migrate` again: it goes on where it stopped",
         )
 
 
