@@ -43,6 +43,7 @@ __all__ = [
     "StepLog",
     "Store",
     "Wants",
+    "Wishes",
 ]
 
 
@@ -308,6 +309,13 @@ class Wants(Protocol):
 
     async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
         """Let one listener read these, the most urgent first; what is lost is wanted again."""
+
+
+class Wishes(Protocol):
+    """What `Wants` tells, as a listener hears it."""
+
+    def follow(self) -> AsyncIterator[Sequence[str]]:
+        """Give what trackers want to be read, each to one listener only, for ever."""
 
 
 class Sink(Protocol):

@@ -1,15 +1,23 @@
 """Compares what a tracker says with what is true, as the simulator knows it."""
 
+from typing import Protocol
+
 from ringback.core.derivation import Cast, holds_of
-from ringback.core.records import Callback
-from ringback.core.tracker import Tracker
+from ringback.core.records import Callback, Conversation
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.truths import State, Truth
 
-__all__ = ["callback_of", "cannot_be_armed", "differences"]
+__all__ = ["Known", "callback_of", "cannot_be_armed", "differences"]
 
 
-def callback_of(tracker: Tracker, truth: Truth) -> Callback | None:
+class Known(Protocol):
+    """Whoever knows conversations."""
+
+    def get(self, conversation_id: str) -> Conversation | None:
+        """Give what is known of one."""
+
+
+def callback_of(tracker: Known, truth: Truth) -> Callback | None:
     """Find a callback as the tracker knows it."""
     conversation = tracker.get(truth.conversation_id)
     if conversation is None:
@@ -25,7 +33,7 @@ def callback_of(tracker: Tracker, truth: Truth) -> Callback | None:
 
 
 def differences(
-    tracker: Tracker, centre: ContactCentre, *, voice: bool = True, holds: bool = False
+    tracker: Known, centre: ContactCentre, *, voice: bool = True, holds: bool = False
 ) -> list[str]:
     """Give every difference from the truth, for a message that says what happened.
 

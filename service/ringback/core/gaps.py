@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from ringback.core.events import Event, SourceData, rfc3339
 
-__all__ = ["LEDGER", "MOST_TOPICS_TOLD", "Gap", "Ledger", "is_ledger"]
+__all__ = ["LEDGER", "MOST_TOPICS_TOLD", "SOURCE", "Gap", "Ledger", "is_ledger"]
 
 LEDGER = "~gap/"
 """Begins the keys of the ledger's rows; a conversation's id begins with no tilde."""

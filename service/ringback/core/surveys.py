@@ -6,11 +6,13 @@ It never changes anything: what differs is read singly, since bulk reads lag, sh
 and leave out.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
 
 from ringback.core.derivation import Cast, current_queue, current_user, state_of
+from ringback.core.entries import NEVER
 from ringback.core.joining import Joining
 from ringback.core.legs import Leg, merge
 from ringback.core.lifecycle import State
@@ -19,6 +21,7 @@ from ringback.core.snapshots import Medium, Role, Sighting, Snapshot
 
 __all__ = [
     "WITH_AGENT",
+    "Dividing",
     "Place",
     "Survey",
     "agrees",
@@ -62,6 +65,39 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     """Up to when it surely knows; None when it does not show that. Never later than `read_at`."""
     pictures: list[Snapshot] = []
     places: list[Place] = []
+
+
+class Dividing:
+    """Divides surveys, so that the parts together are taken in as the whole would be."""
+
+    def __init__(self) -> None:
+        self._horizon = NEVER
+        """Up to when bulk reads are known to know."""
+
+    def divide(self, survey: Survey, part_of: Callable[[str], int]) -> dict[int, Survey]:
+        """Give what of a survey is about the conversations of each part.
+
+        What one page proves to be known holds for every page that was asked for later, those of
+        parts that have nothing of that page included.
+        """
+        as_of = survey.as_of
+        if survey.pictures and as_of is not None:
+            if self._horizon > survey.read_at:
+                self._horizon = NEVER  # the clock was set back
+            self._horizon = as_of = max(self._horizon, as_of)
+        parts: dict[int, Survey] = {}
+
+        def part(conversation_id: str) -> Survey:
+            number = part_of(conversation_id)
+            if number not in parts:
+                parts[number] = Survey(survey.read_at, as_of, [], [])
+            return parts[number]
+
+        for picture in survey.pictures:
+            part(picture.conversation_id).pictures.append(picture)
+        for place in survey.places:
+            part(place.conversation_id).places.append(place)
+        return parts
 
 
 def outline(picture: Snapshot, now: datetime) -> Place:
