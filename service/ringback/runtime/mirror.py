@@ -21,6 +21,7 @@ from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import SILENCE, Matcher, Silence
 from ringback.errors import EngineSilent, FrameError, StoreError
 from ringback.ports import Clock, Entry, InputLog, Step, StepLog
+from ringback.runtime.checkpoint import CHECKPOINT, decode_checkpoint
 from ringback.runtime.desk import Freshness
 from ringback.runtime.retelling import Retelling
 from ringback.wire.inputs import (
@@ -177,6 +178,8 @@ class Mirror:
             return
         if key == RULES:
             self._show_rules(state)
+        elif key == CHECKPOINT:
+            self._show_clocks(state)
         else:
             self.tracker.mirror(key, state, self.clock.now())
 
@@ -187,6 +190,11 @@ class Mirror:
             self.tracker.mirror_rules(rules_of(Ruling("", msgspec.Raw(packed)), ZoneInfo))
         except FrameError as error:
             log.warning("rules_unknown", problem=str(error))
+
+    def _show_clocks(self, packed: bytes | None) -> None:
+        """Know of the platform's clocks what trackers know."""
+        with suppress(StoreError):  # of a later version
+            self.tracker.skews.restore(decode_checkpoint(packed or b"\x90").skews)
 
     # How far it can be relied on
 
