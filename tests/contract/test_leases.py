@@ -199,7 +199,9 @@ async def test_a_watch_tells_what_is_said_and_no_mere_renewals(make: Make) -> No
         assert watch.times == times + 1
 
 
-@pytest.mark.parametrize("name", ["member.host~1", "member.a b*>", "member.ä.example.org", "x"])
+@pytest.mark.parametrize(
+    "name", ["member.host~1", "member..", "member.a b*>", "member.ä.example.org", "x"]
+)
 async def test_any_name_will_do(make: Make, name: str) -> None:
     ann = make("ann")
     async with Watch(ann) as watch:

@@ -123,6 +123,11 @@ class Ownership:
         """What keeps it from taking its part, and what to do; None if nothing does."""
         return self._problem
 
+    @property
+    def roles(self) -> Sequence[str]:
+        """Those of its duties."""
+        return list(dict.fromkeys(duty.role for duty in self._duties))
+
     def holds(self, name: str) -> bool:
         """Whether a name is held here, as far as is known."""
         return name in self._held
@@ -219,8 +224,8 @@ class Ownership:
         self._problem = None
         if present is None:
             self._problem = (
-                f"another process takes part as {self._leases.holder}, or one has until a moment"
-                " ago; give each a jetstream.member of its own, or leave it empty"
+                "another process takes part under the same name, or one has until a moment ago;"
+                " give each a jetstream.member of its own, or leave it empty"
             )
             self._say("member_twice", self._problem)
         elif self._leaving.is_set():

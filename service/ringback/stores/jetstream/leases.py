@@ -332,8 +332,11 @@ def _deleted(found: _Kept) -> bool:
 
 
 def _key(name: str) -> str:
-    """Write a name as a key, which may hold less than a subject."""
-    return ".".join(encode_token(part).replace("~", "=7E") for part in name.split("."))
+    """Write a name as a key, which may hold less than a subject: two tokens, its kind and the rest.
+
+    So what a user may write is said by a pattern, whatever members are called.
+    """
+    return ".".join(encode_token(part).replace("~", "=7E") for part in name.split(".", 1))
 
 
 def _name(key: str) -> str:
