@@ -52,16 +52,28 @@ def ringback() -> None:
 
 
 @ringback.command()
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    help="On several machines: listen, track, serve, alert, or some of them. All by default.",
+)
 @_config
-def run(config: Path | None) -> None:
+def run(config: Path | None, roles: tuple[str, ...]) -> None:
     """Run the daemon. Without any configuration it follows a contact centre that it simulates."""
     from ringback import settings
     from ringback.app import running
+    from ringback.app.cluster import running as cluster
+    from ringback.app.cluster.roles import roles_of
     from ringback.runtime.logs import configure_logging
 
     options = settings.load(config, os.environ)
+    chosen = roles_of(roles, options)
     configure_logging(options.log.level, options.log.format)
-    asyncio.run(running.run(options, sys.stdout))
+    if options.store.kind == "jetstream":
+        asyncio.run(cluster.run(options, chosen, sys.stdout))
+    else:
+        asyncio.run(running.run(options, sys.stdout))
 
 
 @ringback.command()

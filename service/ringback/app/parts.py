@@ -100,7 +100,7 @@ def make_sinks(settings: Settings, out: TextIO) -> dict[str, Sink]:
 @contextmanager
 def beside_the_store(settings: Settings) -> Iterator[Path]:
     """Give the folder for frames that cannot be understood; they last as long as the store does."""
-    if settings.store.kind == "sqlite":
+    if settings.store.kind != "memory":
         yield Path(settings.store.path).parent
         return
     try:

@@ -10,11 +10,11 @@ from pathlib import Path
 import structlog
 
 from ringback.app.simulating import make_centre
+from ringback.core.tracker import Tracker
 from ringback.errors import RecordingError
-from ringback.ports import Intake, Source
+from ringback.ports import Clock, Intake, Source
 from ringback.runtime.clock import SystemClock
 from ringback.runtime.desk import Desk
-from ringback.runtime.pipeline import Pipeline
 from ringback.settings import Settings
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.farewells import farewell
@@ -34,17 +34,22 @@ too large would first have to be held, so it ends the connection instead."""
 
 
 @asynccontextmanager
-async def make_source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[Source]:
-    """Make the source; the simulator's contact centre lives as long as it."""
+async def make_source(
+    settings: Settings, intake: Intake, clock: Clock, tracker: Tracker | None = None
+) -> AsyncIterator[Source]:
+    """Make the source; the simulator's contact centre lives as long as it.
+
+    `tracker` knows what centres of former runs have left behind.
+    """
     source = settings.source
     match source.kind:
         case "simulator":
             centre = resumed_centre(settings)
             for queue in centre.queue_settings():
-                pipeline.settings(queue)
+                intake.settings(queue)
             async with SimulatorServer(centre, SystemClock()) as server:
                 websocket = _websocket(settings, f"{server.url}?latest=1")
-                yield _SimulatedSource(websocket, centre, pipeline)
+                yield _SimulatedSource(websocket, centre, clock, tracker)
         case "websocket":
             yield _websocket(settings, source.url.reveal())
         case "recording":
@@ -54,7 +59,7 @@ async def make_source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[S
         case "genesys":
             yield assemble(
                 settings,
-                pipeline.clock,
+                clock,
                 random.Random(),  # noqa: S311  # spreads reconnects, guards nothing
                 max_frame_bytes=FAR_TOO_LARGE * source.max_frame_bytes,
             )
@@ -82,24 +87,35 @@ def names_of_queues(desk: Desk, source: Source | None) -> Callable[[], Mapping[s
 class _SimulatedSource:
     """Listens to the centre inside; first ends what centres of former runs have left behind."""
 
-    def __init__(self, source: WebsocketSource, centre: ContactCentre, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        source: WebsocketSource,
+        centre: ContactCentre,
+        clock: Clock,
+        tracker: Tracker | None,
+    ) -> None:
         self.name = source.name
         self.problems: Sequence[str] = ()
         self.queue_names = {queue.id: queue.name for queue in centre.queues}
         self._source = source
         self._centre = centre
-        self._pipeline = pipeline
+        self._clock = clock
+        self._tracker = tracker
 
     async def run(self, intake: Intake) -> None:
         """Listen until cancelled."""
-        tracker, now = self._pipeline.tracker, self._pipeline.clock.now()
+        if self._tracker is not None:
+            await self._say_farewell(self._tracker, intake)
+        await self._source.run(intake)
+
+    async def _say_farewell(self, tracker: Tracker, intake: Intake) -> None:
+        now = self._clock.now()
         known = {truth.conversation_id for truth in self._centre.truth().values()}
         for conversation_id in [one for one in tracker.ids() if one not in known]:
             conversation = tracker.get(conversation_id)
             if conversation is not None and any(one.open for one in conversation.callbacks):
                 await intake.room()
                 intake.frame(farewell(conversation, now))
-        await self._source.run(intake)
 
 
 def _websocket(settings: Settings, url: str) -> WebsocketSource:

@@ -16,6 +16,7 @@ import structlog
 from msgspec import UNSET
 
 from ringback.core.clocks import Clock as PlatformClock
+from ringback.core.clocks import Skews
 from ringback.core.events import CallbackData, rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
@@ -112,6 +113,11 @@ class Pipeline(Gathering):
         """When the last frame came."""
         self.woke_at: float | None = None
         """When the wake-up last looked for what is due, on the loop's clock."""
+
+    @property
+    def skews(self) -> Skews:
+        """How far the platform's clocks run ahead."""
+        return self.tracker.skews
 
     # What sources call
 

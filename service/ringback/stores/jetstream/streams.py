@@ -21,7 +21,7 @@ from ringback.stores.jetstream.faults import (
 )
 from ringback.stores.jetstream.subjects import Subjects
 
-__all__ = ["BEING_FILLED", "FORMAT", "Config", "described", "ensure", "wanted"]
+__all__ = ["BEING_FILLED", "FORMAT", "Config", "described", "ensure", "steps_kept", "wanted"]
 
 FORMAT = 1
 """Of what the streams hold. A newer one is refused; an older one is migrated here."""
@@ -81,12 +81,17 @@ def wanted(settings: JetStreamSettings, subjects: Subjects, keep_journal: float)
         name=subjects.steps,
         subjects=[f"{subjects.root}.st.>"],
         description=description,
-        max_age=int(max(SHORTEST_STEPS, 2 * keep_journal) * HOUR),
+        max_age=int(steps_kept(keep_journal) * HOUR),
         max_bytes=most,
         num_replicas=settings.replicas,
         allow_direct=True,
     )
     return [inputs, steps]
+
+
+def steps_kept(keep_journal: float) -> float:
+    """Say how long steps are kept, both in hours: twice as long as anybody asks for events."""
+    return max(SHORTEST_STEPS, 2 * keep_journal)
 
 
 def described(settings: JetStreamSettings) -> str:

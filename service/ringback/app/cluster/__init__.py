@@ -1,0 +1,1 @@
+"""The daemon on several machines: its roles, together or apart."""

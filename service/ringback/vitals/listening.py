@@ -1,0 +1,57 @@
+"""What a process says of what it hears, on its way into the input log."""
+
+from collections.abc import Iterator
+
+from ringback.core.clocks import Clock
+from ringback.errors import FrameFault
+from ringback.ports import Source
+from ringback.runtime.listening import Listening
+from ringback.vitals.measuring import counters, gauge
+from ringback.web.health import Check, Status
+from ringback.web.metrics import Measure
+
+__all__ = ["checks_of_listening", "measures_of_listening"]
+
+KINDS = (
+    "snapshot",
+    "repeated",
+    "system",
+    "ignored",
+    "read",
+    *(fault.value for fault in FrameFault),
+)
+
+
+def checks_of_listening(listening: Listening, source: Source) -> Iterator[Check]:
+    """Say whether this listener hears. Others may, while it does not."""
+    since = listening.blind_since()
+    name = f"listener {source.name}"
+    if since is None:
+        yield Check(name, Status.OK)
+    else:
+        yield Check(name, Status.DEGRADED, "does not hear all: others have to")
+    for problem in source.problems:
+        yield Check(name, Status.DEGRADED, problem)
+
+
+def measures_of_listening(listening: Listening) -> Iterator[Measure]:
+    """Give what was heard, in numbers."""
+    yield from counters(
+        "frames", "Frames received, by what they were.", "kind", KINDS, listening.frames
+    )
+    yield gauge("listener_waiting", "Messages that wait to be stored.", len(listening.putting))
+    yield gauge("listener_hears", "1 while it hears all.", listening.blind_since() is None)
+    now = listening.clock.now()
+    for clock in (Clock.CLOUD, Clock.PROVIDER):
+        yield gauge(
+            "clock_skew_seconds",
+            "How far a clock of the platform is known to run ahead of ours.",
+            listening.skews.ahead(clock, now).total_seconds(),
+            clock=clock.value,
+        )
+    if listening.heard_at is not None:
+        yield gauge(
+            "last_frame_timestamp_seconds",
+            "When the last frame came.",
+            listening.heard_at.timestamp(),
+        )
