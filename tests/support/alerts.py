@@ -13,14 +13,15 @@ from ringback.core.tracker import Change
 from ringback.core.watch.messages import Item, Message, Phase
 from ringback.core.watch.notices import Limits, Notices
 from ringback.errors import DeliveryError
-from ringback.ports import Receiver
+from ringback.ports import Past, Receiver
+from ringback.runtime.desk import Books
 from ringback.runtime.outbox import Outbox, Patience
 from ringback.runtime.pipeline import Pipeline
 from ringback.stores.memory import MemoryStore
 from support.callbacks import START
 from support.runtime import LoopClock, make_pipeline, settled
 
-__all__ = ["Friend", "Post", "World", "alert_event", "an_alert", "restarted"]
+__all__ = ["Crew", "Friend", "Post", "World", "alert_event", "an_alert", "restarted"]
 
 
 def an_alert(
@@ -132,6 +133,27 @@ def restarted(notices: Notices, rows: dict[str, bytes], now: datetime) -> Notice
     fresh = Notices("ops", notices._limits, notices._wanted, notices._silent)
     fresh.restore(rows.items(), now)
     return fresh
+
+
+class Crew:
+    """All receivers of a process, which is one."""
+
+    def __init__(self, friend: Receiver, past: Past, books: Books, limits: Limits) -> None:
+        self.outboxes = [
+            Outbox(
+                "ops",
+                friend,
+                Notices("ops", limits),
+                past=past,
+                books=books,
+                patience=Patience(),
+                chance=random.Random(1),
+                fires=lambda _: True,
+            )
+        ]
+
+    async def close(self) -> None:
+        """Hold nothing."""
 
 
 NAMES = ("ops", "night", "desk", "chat", "mail", "wall")

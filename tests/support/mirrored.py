@@ -12,8 +12,9 @@ from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.core.watch.silences import Matcher
 from ringback.errors import AlertError, SilenceError
-from ringback.ports import Batch, Clock, Row
+from ringback.ports import Batch, Clock, Row, Store
 from ringback.runtime.mirror import Mirror
+from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.stores.memory_log import MemoryInputLog, MemoryPartitionStore, MemoryStepLog
 from ringback.wire.cloudevents import Encoder
@@ -43,7 +44,9 @@ class Tracking:
         self.inputs = MemoryInputLog(clock)
         self.steps = MemoryStepLog(clock)
         self.trackers = [Tracker(Policy()) for _ in range(partitions)]
-        self.stores = [MemoryPartitionStore(self.steps, one) for one in range(partitions)]
+        self.stores: list[Store] = [
+            MemoryPartitionStore(self.steps, one) for one in range(partitions)
+        ]
         self.deeds: list[Deed] = []
         """What was done, as it came."""
         self._decoder = decoder()
@@ -53,12 +56,18 @@ class Tracking:
         """Say where a conversation is."""
         return partition_of(conversation_id, self.partitions)
 
-    def mirror(self) -> Mirror:
-        """Make one that knows nothing yet."""
+    def on(self, engine: Engine) -> None:
+        """Use an engine instead of the logs in memory."""
+        self.inputs = engine.inputs  # type: ignore[assignment]  # what it promises is the same
+        self.steps = engine.steps  # type: ignore[assignment]
+        self.stores = [engine.store(one) for one in range(self.partitions)]
+
+    def mirror(self, engine: Engine | None = None) -> Mirror:
+        """Make one that knows nothing yet, with a connection of its own or on ours."""
         return Mirror(
             tracker=Tracker(Policy()),
-            steps=self.steps,
-            inputs=self.inputs,
+            steps=self.steps if engine is None else engine.steps,
+            inputs=self.inputs if engine is None else engine.inputs,
             clock=self.clock,
             source=SOURCE,
             partitions=self.partitions,
@@ -66,9 +75,9 @@ class Tracking:
         )
 
     @asynccontextmanager
-    async def mirroring(self) -> AsyncIterator[Mirror]:
+    async def mirroring(self, engine: Engine | None = None) -> AsyncIterator[Mirror]:
         """Make one, and let it follow."""
-        mirror = self.mirror()
+        mirror = self.mirror(engine)
         await mirror.load()
         tasks = [
             asyncio.create_task(work)

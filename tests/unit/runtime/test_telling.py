@@ -1,7 +1,6 @@
 """Several processes that could tell a receiver of alerts, one of which does at a time."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,16 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringback.core.watch.messages import Phase
-from ringback.core.watch.notices import Limits, Notices
+from ringback.core.watch.notices import Limits
 from ringback.errors import DeliveryError, DeliveryFault, Fenced, StoreError
 from ringback.ports import Row, Store
-from ringback.runtime.desk import Books
 from ringback.runtime.keeping import Keeping
-from ringback.runtime.mirror import Mirror
-from ringback.runtime.outbox import Outbox, Patience
 from ringback.runtime.telling import Telling
 from ringback.stores.memory_log import MemoryPartitionStore
-from support.alerts import Friend, alert_event, an_alert
+from support.alerts import Crew, Friend, alert_event, an_alert
 from support.mirrored import Tracking
 from support.runtime import LoopClock, settled
 
@@ -28,27 +24,6 @@ pytestmark = pytest.mark.looptime
 FIRING, ACKNOWLEDGED, RESOLVED = Phase
 DOWN = DeliveryError(DeliveryFault.UNREACHABLE, "nobody is there")
 LIMITS = Limits(acknowledged=True)
-
-
-class Crew:
-    """One receiver, told by an outbox."""
-
-    def __init__(self, friend: Friend, mirror: Mirror, books: Books) -> None:
-        self.outboxes = [
-            Outbox(
-                "ops",
-                friend,
-                Notices("ops", LIMITS),
-                past=mirror,
-                books=books,
-                patience=Patience(),
-                chance=random.Random(1),
-                fires=lambda _: True,
-            )
-        ]
-
-    async def close(self) -> None:
-        """Hold nothing."""
 
 
 class FailingStore(MemoryPartitionStore):
@@ -83,7 +58,7 @@ class Office:
 
         async with self.tracking.mirroring() as mirror:
             telling = Telling(
-                mirror, open_store, lambda b: Crew(self.friend, mirror, b), drain_seconds=5
+                mirror, open_store, lambda b: Crew(self.friend, mirror, b, LIMITS), drain_seconds=5
             )
             try:
                 yield telling
