@@ -46,7 +46,7 @@ class Taking:
         for index, sighting in enumerate(snapshot.sightings):
             if sighting.inbound and sighting.medium is Medium.VOICE:
                 continue
-            self._notice(sighting, now)
+            self.notice(sighting, now)
             known = joining.find(index, sighting)
             if known is None and outdated and phase_shown(sighting, Phase.NONE) < Phase.ENDED:
                 self.dropped[Verdict.OUTDATED] += 1
@@ -109,7 +109,7 @@ class Taking:
         ]
         return [self._settling.corrected(conversation, one, now) for one in corrected]
 
-    def _notice(self, sighting: Sighting, now: datetime) -> None:
+    def notice(self, sighting: Sighting, now: datetime) -> None:
         """Learn the clocks' skews from instants that cannot lie in the future."""
         connected_at, ended_at = sighting.connected_at, sighting.ended_at
         hold_started_at = sighting.hold_started_at

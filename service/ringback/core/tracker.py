@@ -294,6 +294,12 @@ class Tracker:
         conversation.confirmed_at = now
         return self._keep(conversation, entry, heard_at, now, events)
 
+    def glance(self, snapshot: Snapshot, now: datetime) -> None:
+        """Learn of the clocks from a snapshot whose conversation has it behind it already."""
+        for sighting in snapshot.sightings:
+            if not (sighting.inbound and sighting.medium is Medium.VOICE):
+                self._taking.notice(sighting, now)
+
     def observe_settings(self, settings: QueueSettings, now: datetime) -> list[Change]:
         """Take in a queue's settings: they arm what waits for them, from the agent's connect."""
         known = self._settings.get(settings.queue_id)

@@ -82,10 +82,11 @@ class Consuming:
         """
         match message:
             case wire.Seen(snapshot, date):
+                self._note_date(date, now)
                 if snapshot.conversation_id in ahead:
                     self._counts["redelivered"] += 1
+                    self.tracker.glance(snapshot, now)
                     return ()
-                self._note_date(date, now)
                 change = self.tracker.observe(snapshot, now)
                 return () if change is None else ([change],)
             case wire.Done(deed):

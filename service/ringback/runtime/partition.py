@@ -32,7 +32,7 @@ from ringback.runtime.consuming import Consuming
 from ringback.runtime.gathering import Gathering
 from ringback.runtime.ticking import Ticking
 from ringback.wire.cloudevents import Encoder
-from ringback.wire.log import Message, Seen, decode_message
+from ringback.wire.log import Done, Message, Seen, decode_message
 
 __all__ = ["Means", "Partition"]
 
@@ -106,7 +106,7 @@ class Partition(Gathering):
         self.noted = 0
         """The last input that need not be read again."""
         self.begun = False
-        """Whether an input was read, so that it is known what time it is."""
+        """Whether it is known what time it is."""
         self.loaded = False
         self.caught_up = False
         """Whether there was nothing more to read when that was last asked for."""
@@ -125,6 +125,8 @@ class Partition(Gathering):
         self._wanting = asyncio.Condition()
         self._within = False
         """Whether an input is half dealt with."""
+        self._dealing = 0
+        """The input that all gathered rows are to have behind them though others have not."""
         self._due = False
         """Whether to note how far it is with the next commit."""
         self._lost_since: datetime | None = None
@@ -154,6 +156,8 @@ class Partition(Gathering):
         await self._make_good(checkpoint, rows)
         self._take_over(checkpoint)
         await self._restore(rows)
+        if checkpoint.at > NEVER:
+            self._begin(checkpoint.at)
         self.read_at = asyncio.get_running_loop().time()
         self.loaded = True
         log.info(
@@ -298,7 +302,12 @@ class Partition(Gathering):
         self._within = True
         now = self._clock.reach(one.at)
         if not self.begun:
-            await self._begin(now)
+            self._begin(now)
+        if self._lost_since is not None:
+            since, self._lost_since = self._lost_since, None
+            self.take_all(self._consuming.missed(now if since == NEVER else since, now))
+        if not self.tracker.adoption.settled:
+            await self._settle()
         for changes in self._consuming.fire(now):
             await self.room()
             self.take_all(changes)
@@ -310,7 +319,7 @@ class Partition(Gathering):
             await self._take_message(one, message, now)
         self.reached = one.sequence
         self.read_at = asyncio.get_running_loop().time()
-        self._within = False
+        self._within, self._dealing = False, 0
         self._means.counts["inputs"] += 1
         if self._due:
             self._gathered.set()
@@ -320,6 +329,10 @@ class Partition(Gathering):
     async def _take_message(self, one: Input, message: Message, now: datetime) -> None:
         if not isinstance(message, Seen):
             self.rearm.set()  # after what follows, which does not wait before it is done
+        if isinstance(message, Done):
+            # It may take many turns: whoever comes in between finds some taken and some not.
+            await self.committed()
+            self._dealing = one.sequence
         try:
             for changes in self._consuming.consume(message, now, self._ahead):
                 await self.room()
@@ -332,17 +345,18 @@ class Partition(Gathering):
             self._means.counts["broken"] += 1
             log.exception("input_broken", partition=self.number, sequence=one.sequence)
 
-    async def _begin(self, now: datetime) -> None:
+    def _begin(self, now: datetime) -> None:
         """Do what cannot be done before it is known what time it is."""
         self.begun = True
         self.tracker.repair.carry_on(now)
-        if self._lost_since is not None:
-            since, self._lost_since = self._lost_since, None
-            self.take_all(self._consuming.missed(now if since == NEVER else since, now))
-        if not self.tracker.adoption.settled:
-            for changes in self.tracker.adopt(self.tracker.rules, now):
-                await self.room()
-                self.take_all(changes)
+        for changes in self._consuming.fire(now):
+            self.take_all(changes)
+
+    async def _settle(self) -> None:
+        """Bring what was stored under other rules under those in force."""
+        for changes in self.tracker.adopt(self.tracker.rules, self.now()):
+            await self.room()
+            self.take_all(changes)
 
     def _bring_in(self, now: datetime) -> None:
         """Let in what is not ahead any more."""
@@ -364,7 +378,6 @@ class Partition(Gathering):
         log.error("inputs_lost", partition=self.number, after=self.reached, oldest=oldest)
         self._means.counts["lost"] += 1
         self._lost_since = self._clock.now()
-        self.begun = False
         self.reached = oldest - 1
 
     def _pass_over(self, one: Input, error: FrameError) -> None:
@@ -404,7 +417,7 @@ class Partition(Gathering):
         return self._due and not self._within and self.reached > self.noted
 
     async def _write(self, batch: Batch) -> int:
-        batch.reached = self.reached
+        batch.reached = self._dealing or self.reached
         checkpoint = self._note() if self._may_note() else None
         store, clock, counts = self._store, self._means.clock, self._means.counts
         position = 0

@@ -1,0 +1,78 @@
+"""Whoever tracks, and whatever becomes of them: what is committed is as if one had done it calmly.
+
+The simulator is the oracle. Processes are killed between any two of their writes, stopped while
+others take over and go on as if nothing were, and hand over; inputs come twice.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringback.core.events import rfc3339
+from ringback.ports import Step
+from ringback.runtime.tracking import ROLE
+from support import checker
+from support.storm import PARTITIONS, Storm, Unfenced
+from support.tracked import Logs, kill
+from support.virtual import run_virtually
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+async def storm(seed: int, *, fenced: bool = True) -> tuple[Storm, list[checker.Fault], datetime]:
+    logs = Logs()
+    if not fenced:
+        logs.steps = Unfenced(logs.engine)
+    raging = Storm(seed, logs)
+    found = await raging.run(minutes=2)
+    now = logs.clock.now()
+    faults = checker.faults_of(found, raging.heard, raging.centre, now)
+    if fenced:
+        assert await of_calm(raging, now) == events_of(found.steps, now)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left
+    return raging, faults, now
+
+
+async def of_calm(raging: Storm, until: datetime) -> dict[str, list[Any]]:
+    """Give what one process makes of the same inputs, that nothing happens to."""
+    logs = Logs()
+    logs.inputs = raging.logs.inputs
+    tracking = logs.tracking()
+    for partition in range(PARTITIONS):
+        await tracking.take(f"{ROLE}.{partition}")
+    await asyncio.sleep(5)
+    await kill(tracking)
+    return events_of(await logs.all_steps(), until)
+
+
+def events_of(steps: Iterable[Step], until: datetime) -> dict[str, list[Any]]:
+    """Give what was told by then, in order, by what it was about.
+
+    But for when it was noticed: of several timers that are due at once, one that is late makes the
+    others wait for the present.
+    """
+    events: dict[str, list[Any]] = {}
+    for step in steps:
+        for subject, body in zip(step.subjects, step.events, strict=True):
+            event = msgspec.json.decode(body)
+            if event["data"].pop("observedTime") <= rfc3339(until):
+                events.setdefault(subject, []).append(event)
+    return events
+
+
+@settings(max_examples=10)
+@given(seeds)
+def test_a_storm_leaves_what_calm_would_have(seed: int) -> None:
+    _, faults, _ = run_virtually(storm(seed))
+    assert faults == []
+
+
+def test_without_the_fence_it_does_not() -> None:
+    faults = [fault for seed in range(3) for fault in run_virtually(storm(seed, fenced=False))[1]]
+    assert faults
