@@ -96,5 +96,7 @@ class Doors:
 
 
 def _make_access(settings: Settings, folder: Path, clock: Clock) -> Access:
-    sessions = Sessions(folder / SESSIONS, timedelta(hours=settings.web.session_hours))
+    web = settings.web
+    lifetime = timedelta(hours=web.session_hours)
+    sessions = Sessions(folder / SESSIONS, lifetime, web.session_key.reveal())
     return Access(Path(settings.web.tokens), sessions, clock)

@@ -29,6 +29,7 @@ __all__ = ["closest", "load", "shown"]
 
 PREFIX = "RINGBACK_"
 SHORTEST_HASH_KEY = 16
+SHORTEST_SESSION_KEY = 32
 LONGEST_SHOWN = 60
 
 
@@ -212,6 +213,9 @@ def _check(settings: Settings) -> None:
     key = settings.privacy.hash_key
     if key and len(key.reveal()) < SHORTEST_HASH_KEY:
         raise SettingsError("privacy.hash_key", f"is shorter than {SHORTEST_HASH_KEY} characters")
+    key = settings.web.session_key
+    if key and len(key.reveal()) < SHORTEST_SESSION_KEY:
+        raise SettingsError("web.session_key", f"is shorter than {SHORTEST_SESSION_KEY} characters")
     check_reach(settings.web)
 
 

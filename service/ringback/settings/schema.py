@@ -240,6 +240,15 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     session_hours: Annotated[
         int, between(1, 720, "A browser that has logged in stays so for so long.")
     ] = 12
+    session_key: Annotated[
+        Secret,
+        means(
+            "Signs what browsers log in with. The same for all processes of an organisation that"
+            " serve, so that whoever has logged in at one may go on at another. Best in a file."
+            " Empty: each process has a key of its own.",
+            "at least 32 characters",
+        ),
+    ] = Secret()
     names: Annotated[
         str,
         means(

@@ -7,6 +7,7 @@ restart ends no session and revives none.
 import asyncio
 import base64
 import binascii
+import hashlib
 import hmac
 import os
 import secrets
@@ -23,7 +24,8 @@ __all__ = ["Session", "Sessions"]
 KEY_BYTES = 32
 ID_BYTES = 16
 MOST_ENDED = 1000
-"""Ended sessions remembered; one more, and the key is changed, which ends all."""
+"""Ended sessions remembered; one more, and the key is changed, which ends all. A shared key is not
+for one process to change: with it all are remembered until they would have ended."""
 LONGEST_COOKIE = 512
 
 
@@ -46,9 +48,13 @@ class _Kept(msgspec.Struct, frozen=True):
 class Sessions:
     """Begins, knows and ends sessions."""
 
-    def __init__(self, path: Path, lifetime: timedelta) -> None:
-        """Keep what has to outlive a restart at `path`. Raises `SettingsError`."""
+    def __init__(self, path: Path, lifetime: timedelta, shared_key: str = "") -> None:
+        """Keep what has to outlive a restart at `path`. Raises `SettingsError`.
+
+        With a key that others have too, a session that was begun with one of them is known here.
+        """
         self.lifetime = lifetime
+        self._shared = hashlib.sha256(shared_key.encode()).digest() if shared_key else None
         self._path = path
         self._writing = asyncio.Lock()
         try:
@@ -95,7 +101,7 @@ class Sessions:
             }
             ended[session.id.hex()] = session.until
             key = self._kept.key
-            if len(ended) > MOST_ENDED:
+            if len(ended) > MOST_ENDED and self._shared is None:
                 key, ended = secrets.token_bytes(KEY_BYTES), {}
             self._kept = _Kept(key, ended)
             try:
@@ -104,7 +110,7 @@ class Sessions:
                 raise AuditError(f"{self._path}: {error.strerror}") from None
 
     def _sign(self, content: bytes) -> bytes:
-        return hmac.digest(self._kept.key, content, "sha256")
+        return hmac.digest(self._shared or self._kept.key, content, "sha256")
 
 
 def _read(path: Path) -> _Kept:

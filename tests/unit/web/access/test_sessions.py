@@ -52,6 +52,35 @@ async def test_what_was_ended_stays_so_over_a_restart(tmp_path: Path) -> None:
     assert not (tmp_path / "sessions.json.new").exists()
 
 
+async def test_whoever_shares_the_key_knows_a_session_and_others_do_not(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder in folders:
+        folder.mkdir()
+    keys = ("k" * 32, "k" * 32, "l" * 32)
+    one, same, other = (
+        Sessions(folder / "sessions.json", LIFETIME, key)
+        for folder, key in zip(folders, keys, strict=True)
+    )
+    cookie = one.begin(TOKEN, at(0))
+    found = same.find(cookie, at(1))
+    assert found is not None
+    assert same.of(found, TOKEN)
+    assert other.find(cookie, at(1)) is None
+    assert opened(tmp_path).find(cookie, at(1)) is None
+
+
+async def test_a_shared_key_is_not_changed_and_what_was_ended_stays_so(tmp_path: Path) -> None:
+    sessions = Sessions(tmp_path / "sessions.json", LIFETIME, "k" * 32)
+    lasting, ended = sessions.begin(TOKEN, at(0)), sessions.begin(TOKEN, at(0))
+    session = sessions.find(ended, at(0))
+    assert session is not None
+    await sessions.end(session, at(0))
+    for _ in range(MOST_ENDED):
+        await sessions.end(begun(sessions), at(0))
+    assert sessions.find(lasting, at(1)) is not None
+    assert sessions.find(ended, at(1)) is None
+
+
 async def test_so_many_ended_ones_that_all_end(tmp_path: Path) -> None:
     sessions = opened(tmp_path)
     lasting = sessions.begin(TOKEN, at(0))
