@@ -17,23 +17,10 @@ from nats.js.api import KeyValueConfig, StorageType, StreamConfig
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.permissions import user_of
 from ringback.stores.jetstream.subjects import Subjects
-from support.accounts import SHIPPED, lay_out, password
-from support.certificates import make_certificate
+from support.accounts import SHIPPED, lay_out
 from support.nats import free_ports, server_command
 
 LOCAL = Subjects("ringback", "local")
-
-
-def with_certificate(folder: Path) -> Path:
-    """Lay out what ships, with a certificate; give the main file."""
-    main = lay_out(folder)
-    place = folder / "tls"
-    place.mkdir()
-    certificate, key = make_certificate(place)
-    for name in ("tls.crt", "ca.crt"):
-        (place / name).write_bytes(certificate.read_bytes())
-    key.rename(place / "tls.key")
-    return main
 
 
 def accepted(main: Path) -> subprocess.CompletedProcess[str]:
@@ -48,13 +35,14 @@ def accepted(main: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_server_accepts_its_files(tmp_path: Path) -> None:
-    done = accepted(with_certificate(tmp_path / "nats"))
+    main, _ = lay_out(tmp_path / "nats")
+    done = accepted(main)
     assert done.returncode == 0, done.stderr
     assert "is valid" in done.stderr
 
 
 def test_only_what_durable_conf_says_is_beyond_debians_server(tmp_path: Path) -> None:
-    main = with_certificate(tmp_path / "nats")
+    main, _ = lay_out(tmp_path / "nats")
     durable = (SHIPPED / "durable.conf").read_text(encoding="utf-8")
     (main.parent / "durable.conf").write_text(durable)
     options = re.findall(r"^(\w+): (\w+)$", durable, re.MULTILINE)
@@ -64,8 +52,8 @@ def test_only_what_durable_conf_says_is_beyond_debians_server(tmp_path: Path) ->
 
 
 def test_a_password_that_is_missing_is_missed(tmp_path: Path) -> None:
-    main = with_certificate(tmp_path / "nats")
-    passwords = main.parent / "accounts" / "local.passwords.conf"
+    main, _ = lay_out(tmp_path / "nats")
+    passwords = main.parent / "secrets" / "local.passwords.conf"
     passwords.write_text("\n".join(passwords.read_text().splitlines()[:-1]))
     done = accepted(main)
     assert done.returncode != 0
@@ -104,7 +92,7 @@ def running(main: Path, folder: Path, name: str, ports: list[int]) -> Iterator[P
 
 
 @asynccontextmanager
-async def connected(url: str, authority: Path) -> AsyncIterator[Client]:
+async def connected(url: str, made: Path) -> AsyncIterator[Client]:
     """Connect as the user that makes streams, once there is a leader."""
 
     async def unheard(_: Exception) -> None:
@@ -114,9 +102,9 @@ async def connected(url: str, authority: Path) -> AsyncIterator[Client]:
     client = await nats.connect(
         url,
         user=name,
-        password=password(LOCAL, "setup"),
+        password=(made / "nats-setup").read_text().strip(),
         inbox_prefix=f"_INBOX.{name}",
-        tls=ssl.create_default_context(cafile=authority),
+        tls=ssl.create_default_context(cafile=made / "authority.crt"),
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.1,
         error_cb=unheard,
@@ -137,32 +125,31 @@ async def led(client: Client) -> None:
 
 
 async def test_three_servers_replicate_what_one_organisation_needs(tmp_path: Path) -> None:
-    main = with_certificate(tmp_path / "nats")
+    main, made = lay_out(tmp_path / "nats")
     ports = [free_ports(3) for _ in range(3)]
-    routes = main.with_name("routes.conf")
+    routes = main.parent / "secrets" / "routes.conf"
     text = routes.read_text()
     for index, each in enumerate(ports):
-        assert f"nats-{index + 1}:6222" in text
-        text = text.replace(f"nats-{index + 1}:6222", f"127.0.0.1:{each[2]}")
+        assert f"nats-{index}.nats:6222" in text
+        text = text.replace(f"nats-{index}.nats:6222", f"127.0.0.1:{each[2]}")
     routes.write_text(text)
-    jetstream = JetStreamSettings()
-    size = jetstream.most_megabytes * 1024 * 1024
-    authority = main.parent / "tls" / "ca.crt"
+    settings = JetStreamSettings()
+    size = settings.most_megabytes * 1024 * 1024
     with (
         running(main, tmp_path / "n1", "n1", ports[0]) as log,
         running(main, tmp_path / "n2", "n2", ports[1]),
         running(main, tmp_path / "n3", "n3", ports[2]),
     ):
-        async with connected(f"tls://127.0.0.1:{ports[0][0]}", authority) as client:
+        async with connected(f"tls://127.0.0.1:{ports[0][0]}", made) as client:
             await led(client)
-            made = client.jetstream(timeout=30)
+            jetstream = client.jetstream(timeout=30)
             for name, kind in ((LOCAL.inputs, "in"), (LOCAL.steps, "st")):
-                await made.add_stream(
+                await jetstream.add_stream(
                     StreamConfig(
                         name=name,
                         subjects=[f"{LOCAL.root}.{kind}.>"],
                         max_bytes=size,
-                        num_replicas=jetstream.replicas,
+                        num_replicas=settings.replicas,
                     )
                 )
             for name, storage in (
@@ -170,9 +157,9 @@ async def test_three_servers_replicate_what_one_organisation_needs(tmp_path: Pat
                 (LOCAL.budgets, StorageType.FILE),
             ):
                 config = KeyValueConfig(name, ttl=60, storage=storage, replicas=3)
-                await made.create_key_value(config)
-            await made.publish(LOCAL.step(0, "c"), b"x")
-            cluster = (await made.stream_info(LOCAL.steps)).cluster
+                await jetstream.create_key_value(config)
+            await jetstream.publish(LOCAL.step(0, "c"), b"x")
+            cluster = (await jetstream.stream_info(LOCAL.steps)).cluster
             assert cluster is not None
             assert {cluster.leader, *(each.name for each in cluster.replicas or ())} == {
                 "n1",

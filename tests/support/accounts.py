@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from nats.aio.client import Client
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.permissions import USERS, User, account, user_of
 from ringback.stores.jetstream.subjects import Subjects, encode_token
+from support.debian import require_debian
 
 __all__ = ["DENIED", "SHIPPED", "Visitor", "accounts_of", "lay_out", "password", "visiting"]
 
@@ -23,37 +25,44 @@ def password(subjects: Subjects, user: User) -> str:
     return f"{subjects.org} {user}'s, for tests"
 
 
+def passwords(subjects: Subjects) -> str:
+    """Write the passwords of an organisation's users."""
+    lines = [f'PASSWORD_{user.upper()}: "{password(subjects, user)}"' for user in USERS]
+    return "\n".join([*lines, ""])
+
+
 def accounts_of(folder: Path, orgs: Sequence[str], jetstream: JetStreamSettings) -> str:
-    """Write accounts and passwords of some organisations; give what the server's file includes."""
+    """Write accounts and passwords of some organisations; give what a node's file includes."""
     lines = []
+    for name in ("accounts", "secrets"):
+        (folder / name).mkdir()
     for org in orgs:
-        subjects = Subjects(jetstream.prefix, org)
         name = encode_token(org)
-        (folder / f"{name}.conf").write_text(account(org, jetstream))
-        (folder / f"{name}.passwords.conf").write_text(
-            "".join(f'PASSWORD_{user.upper()}: "{password(subjects, user)}"\n' for user in USERS)
-        )
-        lines.append(f'include "../{name}.conf"')  # seen from the folder of a node
+        (folder / "accounts" / f"{name}.conf").write_text(account(org, jetstream))
+        secret = folder / "secrets" / f"{name}.passwords.conf"
+        secret.write_text(passwords(Subjects(jetstream.prefix, org)))
+        lines.append(f'include "../accounts/{name}.conf"')  # seen from the folder of a node
     return "\n".join(["accounts {", *lines, "}"])
 
 
-def lay_out(folder: Path) -> Path:
-    """Copy what ships to a folder, which it then names instead of /etc/nats; give the main file.
+def lay_out(folder: Path) -> tuple[Path, Path]:
+    """Copy what ships to a folder, which it then names instead of /etc/nats, with secrets.
 
-    Debian's server does not know what is in durable.conf: that is left out.
+    Gives the main file, and the folder of what was made for clients. Debian's server does not know
+    what is in durable.conf: that is left out.
     """
-    shutil.copytree(SHIPPED, folder)
+    require_debian("openssl", "openssl")
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("secrets"))
+    made = folder / "made"
+    script = SHIPPED.parent / "cluster" / "secrets.sh"
+    subprocess.run(["sh", script, made], check=True, capture_output=True, timeout=60)
+    (made / "nats").rename(folder / "secrets")
     main = folder / "nats.conf"
     text = main.read_text()
-    assert "/etc/nats" in text
-    main.write_text(text.replace("/etc/nats", str(folder)))
+    assert "/etc/nats/" in text
+    main.write_text(text.replace('"/etc/nats/', f'"{folder}/'))
     (folder / "durable.conf").write_text("")
-    (folder / "routes.conf").write_text((folder / "routes.conf.example").read_text())
-    subjects = Subjects("ringback", "local")
-    lines = [f'PASSWORD_{user.upper()}: "{password(subjects, user)}"' for user in USERS]
-    (folder / "accounts" / "local.passwords.conf").write_text("\n".join(lines))
-    (folder / "accounts" / "SYS.passwords.conf").write_text('PASSWORD_SYS: "system"')
-    return main
+    return main, made
 
 
 class Visitor:

@@ -14,8 +14,8 @@ from ringback.stores.jetstream.nkeys import Nkey, credentials_in
 
 __all__ = ["Access", "access", "inbox_of", "shown"]
 
-OTHERS = 0o077
-"""Who else may look at a file of secrets: nobody."""
+OTHERS = 0o007
+"""Who may not look at a file of secrets; a group may, since that is how containers get them."""
 
 
 class Access(msgspec.Struct):

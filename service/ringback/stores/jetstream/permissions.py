@@ -105,8 +105,8 @@ def _reads(stream: str) -> Iterator[str]:
 def account(org: str, jetstream: JetStreamSettings) -> str:
     """Write the account of an organisation, as nats-server reads it between `accounts {` and `}`.
 
-    The passwords are in a file beside it, a line each: `PASSWORD_LISTEN: "…"`. With nkeys instead,
-    `user` and `password` become `nkey`, the public half.
+    The passwords are in a file among the secrets, a line each: `PASSWORD_LISTEN: "…"`. With nkeys
+    instead, `user` and `password` become `nkey`, the public half.
     """
     subjects = Subjects(jetstream.prefix, org)
     about = f'"{org}", prefix "{jetstream.prefix}", {jetstream.partitions} partitions'
@@ -114,7 +114,7 @@ def account(org: str, jetstream: JetStreamSettings) -> str:
         f"# The organisation {about}. Written by `ringback account`.",
         f'"{encode_token(jetstream.prefix)}-{encode_token(org)}": {{',
         *(f"  {line}" for line in _limits(jetstream)),
-        f'  include "{encode_token(org)}.passwords.conf"',
+        f'  include "../secrets/{encode_token(org)}.passwords.conf"',
         "  users: [",
     ]
     for user in USERS:
