@@ -357,6 +357,25 @@ def migrate(
 
 
 @ringback.command()
+@click.option("--json", "raw", is_flag=True, help="All of it, as JSON.")
+@_config
+def status(config: Path | None, *, raw: bool) -> None:
+    """Show who does what, where several processes share the work over NATS JetStream.
+
+    Members with roles and versions, partitions with owners and how far they are, streams. Changes
+    nothing. Exit code 1 when something has no owner or is far behind.
+    """
+    from ringback import settings
+    from ringback.app import standing
+
+    found = asyncio.run(standing.standing_of(settings.load(config, os.environ)))
+    standing.show(found, sys.stdout, raw=raw)
+    sys.stdout.flush()
+    if found.problems:
+        sys.exit(FAILURE)
+
+
+@ringback.command()
 @_config
 def account(config: Path | None) -> None:
     """Print the account of this organisation for a NATS server, with a user for each role.

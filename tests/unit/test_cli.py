@@ -50,14 +50,15 @@ def recording(folder: Path, *frames: bytes) -> str:
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
 @pytest.mark.parametrize(
-    "command", ["", "run", "check", "simulate", "replay", "show", "top", "cleanup", "diagram"]
+    "command",
+    ["", "run", "check", "simulate", "replay", "show", "top", "cleanup", "status", "diagram"],
 )
 def test_every_command_explains_itself(run: Run, command: str, option: str) -> None:
     done = run(*filter(None, [command]), option)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"Usage: ")
     if not command:
-        for known in b"run check simulate replay show top cleanup diagram".split():
+        for known in b"run check simulate replay show top cleanup status diagram".split():
             assert known in done.stdout
 
 

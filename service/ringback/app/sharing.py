@@ -7,7 +7,7 @@ from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource
 from ringback.stores.jetstream.leases import BUDGET_SECONDS
 
-__all__ = ["LAPSE_SECONDS", "LISTEN", "shared_limits"]
+__all__ = ["LAPSE_SECONDS", "LISTEN", "shared_limits", "slots_of"]
 
 LISTEN = "listen"
 WINDOW_SECONDS = 60.0
@@ -25,13 +25,15 @@ def shared_limits(settings: Settings, source: Source) -> list[Duty]:
     """
     if not isinstance(source, GenesysSource):
         return []
-    amounts = {
-        "channels": settings.genesys.most_channels,
-        "requests": settings.genesys.requests_per_minute,
-    }
     duties = []
-    for kind, limit in source.limits.items():
-        parts = slots(kind, amounts[kind], MOST_SLOTS)
-        share = Share(limit, parts)
+    for kind, parts in slots_of(settings).items():
+        share = Share(source.limits[kind], parts)
         duties.append(Duty(LISTEN, list(parts), share, LAPSE_SECONDS, share.most))
     return duties
+
+
+def slots_of(settings: Settings) -> dict[str, dict[str, int]]:
+    """Say into which slots each limit is divided, and how much each of them stands for."""
+    genesys = settings.genesys
+    amounts = {"channels": genesys.most_channels, "requests": genesys.requests_per_minute}
+    return {kind: slots(kind, amount, MOST_SLOTS) for kind, amount in amounts.items()}

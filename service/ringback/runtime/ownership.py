@@ -104,6 +104,8 @@ class Ownership:
         self._key = MEMBER + leases.holder
         self._view: Mapping[str, Claim] | None = None
         """None while it is not known who holds what."""
+        self._known = asyncio.Event()
+        """Set once it has been known."""
         self._presence: Claim | None = None
         self._held: dict[str, _Held] = {}
         self._claiming: set[str] = set()
@@ -176,6 +178,7 @@ class Ownership:
                 async with aclosing(self._leases.watch()) as views:
                     async for view in views:
                         self._view = view
+                        self._known.set()
                         self._heed(view)
                         self._news.set()
             except StoreError as error:
@@ -185,6 +188,7 @@ class Ownership:
 
     async def _renew_forever(self) -> None:
         loop = asyncio.get_running_loop()
+        await self._known.wait()  # what leases are kept in may be made only then
         due = loop.time()
         while True:
             held = [one for one in self._held.values() if one.state != "lost"]

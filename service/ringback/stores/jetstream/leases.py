@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -136,12 +136,22 @@ class JetStreamLeases:
         if found is not None and self._is_mine(found):
             await self._delete(claim.name, found.seq)
 
+    async def look(self) -> Mapping[str, Claim]:
+        """Give all claims once, and make nothing. Raises `StoreError`."""
+        async with aclosing(self._views()) as views:
+            return await anext(views)
+
     async def watch(self) -> AsyncGenerator[Mapping[str, Claim], None]:
         """Give all claims, at once and with every change. Raises `StoreError`."""
+        await ensure(self._connection, self._bucket)
+        async with aclosing(self._views()) as views:
+            async for view in views:
+                yield view
+
+    async def _views(self) -> AsyncGenerator[Mapping[str, Claim], None]:
         clock = asyncio.get_running_loop().time
         view: dict[str, Claim] = {}
         gone_at: dict[str, float] = {}
-        await ensure(self._connection, self._bucket)
         following = _Following(self._connection, self._heartbeat)
         try:
             await following.begin(self._bucket)
