@@ -151,14 +151,16 @@ class GatedInputs:
 class Storm:
     """A contact centre, listeners that put what it sends, and processes in a storm."""
 
-    def __init__(self, seed: int, logs: Logs, options: Options | None = None) -> None:
+    def __init__(self, seed: int, logs: Logs, *, gaps: bool = False) -> None:
+        """With `gaps` listeners lose what they hear, now and then."""
+        self._gaps = gaps
         self.chance = random.Random(seed)  # not for secrets
         self.logs = logs
         self.start = logs.clock.now()
         self.centre = ContactCentre(
             seed,
             self.start,
-            options or Options(speed=20, stuck_seconds=60, max_live=25, remember=10_000),
+            Options(speed=20, stuck_seconds=60, max_live=25, remember=10_000),
         )
         self.heard: dict[str, list[Snapshot]] = {}
         self.faults: dict[str, int] = {}
@@ -240,7 +242,11 @@ class Storm:
         """Let people do things, and others put what nobody needs."""
         while True:
             await asyncio.sleep(self.chance.uniform(0.5, 8))
-            match self.chance.randrange(5):
+            match self.chance.randrange(7 if self._gaps else 5):
+                case 5:
+                    await self._for_all(Hearing("ear", "disconnected", "lost"))
+                case 6:
+                    await self._for_all(Hearing("ear", "connected"))
                 case 0:
                     await self._for_all(Tick())
                 case 1:

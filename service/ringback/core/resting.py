@@ -79,12 +79,16 @@ class Resting:
         else:
             entry.state = state
 
-    def carry_on(self, key: str) -> None:
-        """Know again of a conversation what is not stored beside its record."""
+    def carry_on(self, key: str, soon: datetime) -> bool:
+        """Know again of a conversation what is not stored beside its record.
+
+        Gives whether it is to be woken until `soon`.
+        """
         entry = self.entries[key]
         conversation = unpack(entry.state)
         _, entry.queue_id = _whereabouts(conversation)
         entry.confirmed_at = conversation.confirmed_at or NEVER
+        return entry.wake_at is not None and entry.wake_at <= _milliseconds(soon)
 
     def next_deadline(self) -> datetime | None:
         """When a conversation is to be woken, on the daemon's clock."""

@@ -51,7 +51,7 @@ from ringback.core.watch.defaults import built_in
 from ringback.core.watch.feed_kinds import Pulse
 from ringback.core.watch.feeds import FEED, Feeds
 from ringback.core.watch.life import Life
-from ringback.core.watch.proofs import Proofs
+from ringback.core.watch.proofs import LEAD, PATIENCE, Proofs
 from ringback.core.watch.rules import Rule, RuleSet
 from ringback.core.watch.sight import Begun
 from ringback.core.watch.silences import SILENCE, Matcher, Silence, Silences
@@ -194,14 +194,19 @@ class Tracker:
             # The other may have ended in the instant before the restart.
             self._resting.wake(key, now)
         for key in carried:
-            self._carry_on(key)
+            self._carry_on(key, now)
         self._restore_asides(asides, now, carry_on=carry_on)
 
-    def _carry_on(self, key: str) -> None:
-        """Know again of a conversation what follows from its record."""
-        self._resting.carry_on(key)
+    def _carry_on(self, key: str, now: datetime) -> None:
+        """Know again of a conversation what follows from its record.
+
+        Reads that its alerts wait for were asked for by another: that is to be done again.
+        """
+        soon = self._resting.carry_on(key, now + LEAD + PATIENCE)
         if stage_of(self._entries[key].state) in _IN_QUEUE:
             self._await_settings(key)
+        if soon and self.proofs.can_be_had:
+            self._resting.wake(key, now)
 
     def _restore_asides(
         self, rows: list[tuple[str, bytes]], now: datetime, *, carry_on: bool

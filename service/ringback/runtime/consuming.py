@@ -116,6 +116,8 @@ class Consuming:
                 return self._listen(calls, now)
             case wire.Follows(listener, queue_ids):
                 return self._listen(self.hearing.follows(listener, queue_ids, now), now)
+            case wire.Follows(listener, queue_ids):
+                return self._listen(self.hearing.follows(listener, queue_ids, now), now)
             case wire.Alive():
                 return self._live(message, now)
             case wire.Beaten(listener, pulse):

@@ -333,6 +333,7 @@ class Partition(Gathering):
             # It may take many turns: whoever comes in between finds some taken and some not.
             await self.committed()
             self._dealing = one.sequence
+            self._due = True  # somebody waits for it
         try:
             for changes in self._consuming.consume(message, now, self._ahead):
                 await self.room()
@@ -403,7 +404,7 @@ class Partition(Gathering):
         # Each partition keeps a ledger; the first speaks for all.
         events = [] if self.number else change.events
         bodies, subjects = [self._encode(one) for one in events], [one.subject for one in events]
-        before = self._asides.pop(key, None)
+        before = self._asides.get(key)
         if before is not None:
             bodies, subjects = before.events + bodies, before.subjects + subjects
         self._asides[key] = Aside(key, state, bodies, subjects)
@@ -482,6 +483,7 @@ class Partition(Gathering):
             count += mark.there and self._write_again(key)
         if count:
             self._means.counts["republished"] += count
+            self._due = True
             self._gather()
 
     def _write_again(self, key: str) -> bool:

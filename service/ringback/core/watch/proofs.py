@@ -66,6 +66,11 @@ class Proofs:
         """Note whether a source can read conversations."""
         (self._readers.add if can else self._readers.discard)(source)
 
+    @property
+    def can_be_had(self) -> bool:
+        """Whether any source can read conversations."""
+        return bool(self._readers)
+
     def ask(self, conversation_id: str, severity: Severity, now: datetime) -> None:
         """Ask for a conversation to be read."""
         self._asked[conversation_id] = _Asked(now)
