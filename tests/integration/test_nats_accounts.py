@@ -199,7 +199,7 @@ OPERATIONS: dict[str, tuple[Work, frozenset[User]]] = {
     "put for everybody": (put(LOCAL.input(3, EVERYBODY)), of("listen", "track", "serve")),
     "follow inputs": (follow(LOCAL.inputs, LOCAL.inputs_of(0)), READ_INPUTS),
     "pull inputs": (pull(LOCAL.inputs, LOCAL.inputs_of(0)), READ_INPUTS),
-    "look up an input": (last(LOCAL.inputs, LOCAL.input(0, "c")), READ_INPUTS),
+    "look up an input": (last(LOCAL.inputs, LOCAL.input(0, "c")), of("track", "status")),
     "put a step": (put(LOCAL.step(3, "conversation")), of("track")),
     "put a row of alerts": (put(LOCAL.step(ALERTS, "receiver")), of("track", "alert")),
     "follow steps": (follow(LOCAL.steps, f"{LOCAL.root}.st.>"), READ_STEPS),

@@ -7,22 +7,26 @@ from ringback.vitals.measuring import counter, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
 
-__all__ = ["checks_of_ownership", "measures_of_ownership"]
+__all__ = ["checks_of_ownership", "measures_of_members", "measures_of_ownership"]
 
 
-def checks_of_ownership(ownership: Ownership) -> Iterator[Check]:
+def checks_of_ownership(ownership: Ownership, name: str = "ownership") -> Iterator[Check]:
     """Say what keeps it from taking its part."""
     if (problem := ownership.problem) is None:
-        yield Check("ownership", Status.OK)
+        yield Check(name, Status.OK)
     else:
-        yield Check("ownership", Status.DEGRADED, problem)
+        yield Check(name, Status.DEGRADED, problem)
 
 
-def measures_of_ownership(ownership: Ownership) -> Iterator[Measure]:
-    """Give every number there is."""
+def measures_of_members(ownership: Ownership) -> Iterator[Measure]:
+    """Say who is there; of several ownerships those of one."""
     yield gauge(
         "members", "Members that are present, as this one sees them.", len(ownership.members)
     )
+
+
+def measures_of_ownership(ownership: Ownership) -> Iterator[Measure]:
+    """Give what is counted of each role."""
     for role in ownership.roles:
         yield gauge(
             "owned", "Names whose work is done here.", len(ownership.owned(role)), role=role

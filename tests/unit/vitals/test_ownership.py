@@ -5,7 +5,11 @@ import pytest
 
 from ringback.runtime.ownership import Duty, Ownership
 from ringback.stores.memory_leases import LeaseTable
-from ringback.vitals.ownership import checks_of_ownership, measures_of_ownership
+from ringback.vitals.ownership import (
+    checks_of_ownership,
+    measures_of_members,
+    measures_of_ownership,
+)
 from ringback.web.health import Status
 from ringback.wire.members import Member
 
@@ -33,7 +37,7 @@ async def test_what_is_owned_and_what_is_wrong_is_told() -> None:
     def measured() -> dict[tuple[str, str], object]:
         return {
             (one.name, one.labels.get("role", "")): one.value
-            for one in measures_of_ownership(ownership)
+            for one in (*measures_of_members(ownership), *measures_of_ownership(ownership))
         }
 
     task = asyncio.create_task(ownership.run())

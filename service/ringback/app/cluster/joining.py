@@ -39,7 +39,11 @@ from ringback.stores.jetstream.wants import JetStreamWants
 from ringback.vitals.engine import checks_of_engine, measures_of_engine
 from ringback.vitals.member import MemberVitals
 from ringback.vitals.mirror import checks_of_mirror, measures_of_mirror
-from ringback.vitals.ownership import checks_of_ownership, measures_of_ownership
+from ringback.vitals.ownership import (
+    checks_of_ownership,
+    measures_of_members,
+    measures_of_ownership,
+)
 from ringback.vitals.tracking import checks_of_tracking, measures_of_tracking
 from ringback.web.app import create_app
 from ringback.web.front import Front
@@ -51,6 +55,8 @@ __all__ = ["Joining"]
 
 log = structlog.get_logger(__name__)
 
+ALERTS_LAPSE = 0.8
+"""Of a lease: whoever cannot renew it ceases to tell before another begins, as far as it can."""
 TELLS = "alert"
 """The one name of the duty to tell receivers."""
 
@@ -126,7 +132,8 @@ class Joining:
         )
         ownership = Ownership(leases, said, self._duties)
         self._vitals.add(
-            partial(checks_of_ownership, ownership), partial(measures_of_ownership, ownership)
+            partial(checks_of_ownership, ownership),
+            lambda: (*measures_of_members(ownership), *measures_of_ownership(ownership)),
         )
         self._member.follow("ownership", ownership.run)
         if Role.LISTEN in self._roles:
@@ -136,6 +143,7 @@ class Joining:
                 self._member,
                 self._vitals,
                 self._stack,
+                said=said,
                 name=self.name,
                 folder=self._folder,
                 partition_of=self._partition_of,
@@ -216,7 +224,8 @@ class Joining:
             dashboard=lambda: self._address,
         )
         if Role.ALERT in self._roles:
-            self._duties.append(Duty(Role.ALERT, [TELLS], alerting.duty))
+            lapse = ALERTS_LAPSE * settings.jetstream.lease_seconds
+            self._duties.append(Duty(Role.ALERT, [TELLS], alerting.duty, lapse))
             self._vitals.add(alerting.checks, alerting.measures)
         if Role.SERVE in self._roles:
             self._serve(mirror, alerting)

@@ -56,11 +56,14 @@ def _publishes(user: User, subjects: Subjects, partitions: int) -> Iterator[str]
     yield from _reads(leases)
     if user != "status":
         yield f"$KV.{subjects.leases}.member.*"
+        # It is kept in memory: whoever finds it gone with its server makes it anew.
+        yield f"$JS.API.STREAM.CREATE.{leases}"
     match user:
         case "listen":
             yield inputs
             yield from _reads(budgets)
             yield f"$KV.{subjects.budgets}.>"
+            yield f"$JS.API.STREAM.CREATE.{budgets}"
         case "track":
             yield inputs  # of ticks
             yield f"{steps}.*.*"
@@ -79,6 +82,7 @@ def _publishes(user: User, subjects: Subjects, partitions: int) -> Iterator[str]
             for role in ("listen", "track", "serve", "alert"):
                 yield from _publishes(role, subjects, partitions)
         case "status":
+            yield f"$JS.API.STREAM.MSG.GET.{subjects.inputs}"  # to see how far behind it is
             yield from _reads(subjects.steps)
             yield from _reads(budgets)
         case "setup":
