@@ -88,3 +88,28 @@ def test_the_parts_of_surveys_do_what_the_whole_does(steps: list[tuple[str, obje
                 else:
                     tracker.connected(SOURCE, (), at(now))
         assert parts.known(now) == whole.known(now)
+
+
+def test_what_a_page_proves_to_be_known_holds_for_parts_that_have_nothing_of_it() -> None:
+    one = next(each for each in CONVERSATIONS if part_of(each) == 0)
+    other = next(each for each in CONVERSATIONS if part_of(each) == 1)
+    whole, parts, dividing = Watch(1), Watch(PARTS), Dividing()
+    for watch in (whole, parts):
+        for tracker in watch.trackers:
+            list(tracker.connected(SOURCE, (), at(0)))
+        for conversation in (one, other):
+            watch.of(conversation).observe(shown(conversation, 0), at(1))
+        for tracker in watch.trackers:
+            tracker.disconnected(SOURCE, "lost", at(10), (), at(10))
+            list(tracker.connected(SOURCE, (), at(15)))
+        assert watch.of(other).repair.doubts.ended_at(other) == at(15)
+    pages = [
+        Survey(at(20), at(20), [shown(one, 0, 20)]),
+        Survey(at(21), at(5), [shown(other, 0, 21)]),  # as if nothing newer were in it
+    ]
+    for page in pages:
+        whole.trackers[0].survey(page, at(22))
+        for part, its in dividing.divide(page, part_of).items():
+            parts.trackers[part].survey(its, at(22))
+    for watch in (whole, parts):
+        assert watch.of(other).repair.doubts.ended_at(other) is None
