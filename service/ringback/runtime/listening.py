@@ -119,6 +119,11 @@ class Listening:
         """Since when something waits to be stored, on the loop's clock."""
         return self.putting.pending_since
 
+    @property
+    def hears(self) -> bool:
+        """Whether it hears all that its source has."""
+        return self._ledger.hears_all(self.source)
+
     # What sources call
 
     def frame(self, frame: bytes | str) -> None:
@@ -136,14 +141,12 @@ class Listening:
         if not isinstance(decoded, Snapshot):
             self.frames[type(decoded).__name__.lower()] += 1
             return
-        self.frames["snapshot"] += 1
         self._heard += 1
         key, body = decoded.conversation_id, encode_message(Seen(decoded))
         # Topics of two shapes show each its own side of a conversation, in no order.
         name = self._naming.again(f"{key}/{decoded.shows_voice}", body)
-        if name is None:
-            self.frames["repeated"] += 1
-        else:
+        self.frames["repeated" if name is None else "snapshot"] += 1
+        if name is not None:
             self.putting.bring(self._partition_of(key), key, key, body, name)
 
     def connected(self, topics: Collection[str] = ()) -> None:

@@ -24,9 +24,8 @@ KINDS = (
 
 def checks_of_listening(listening: Listening, source: Source) -> Iterator[Check]:
     """Say whether this listener hears. Others may, while it does not."""
-    since = listening.blind_since()
     name = f"listener {source.name}"
-    if since is None:
+    if listening.hears:
         yield Check(name, Status.OK)
     else:
         yield Check(name, Status.DEGRADED, "does not hear all: others have to")
@@ -40,7 +39,7 @@ def measures_of_listening(listening: Listening) -> Iterator[Measure]:
         "frames", "Frames received, by what they were.", "kind", KINDS, listening.frames
     )
     yield gauge("listener_waiting", "Messages that wait to be stored.", len(listening.putting))
-    yield gauge("listener_hears", "1 while it hears all.", listening.blind_since() is None)
+    yield gauge("listener_hears", "1 while it hears all.", listening.hears)
     now = listening.clock.now()
     for clock in (Clock.CLOUD, Clock.PROVIDER):
         yield gauge(
