@@ -1,12 +1,13 @@
 """One NATS server for many tests: each has an organisation of its own on it."""
 
+import asyncio
 import itertools
 import os
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.engine import Engine
 from support.nats import PATIENCE, free_ports, server_command
 
-__all__ = ["KEEP_HOURS", "engine_settings", "new_org", "open_engine", "shared_server"]
+__all__ = ["KEEP_HOURS", "engine_settings", "new_org", "open_engine", "shared_server", "until"]
 
 KEEP_HOURS = 24.0
 _numbers = itertools.count(1)
@@ -54,6 +55,13 @@ def _wait(address: str) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.02)
     raise TimeoutError(address)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what a server or its client is about to do."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.01)
 
 
 def engine_settings(url: str, partitions: int = 4) -> JetStreamSettings:

@@ -97,6 +97,19 @@ class Node:
             while not await self._answers():  # noqa: ASYNC110  # another process
                 await asyncio.sleep(0.05)
 
+    async def listens(self) -> None:
+        """Wait until it takes connections, which may be all that it lets a stranger see."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                except OSError:
+                    await asyncio.sleep(0.02)
+                else:
+                    writer.close()
+                    await writer.wait_closed()
+                    return
+
     async def _answers(self) -> bool:
         try:
             client = await nats.connect(

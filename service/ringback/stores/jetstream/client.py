@@ -8,7 +8,7 @@ server does not speak TLS.
 import asyncio
 from typing import Any
 
-from nats.aio.client import Client, Srv
+from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
 from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 
@@ -23,6 +23,28 @@ class InClearError(NatsError):
 
     def __str__(self) -> str:
         return "the server does not encrypt"
+
+
+class _Transport(TcpTransport):
+    """A connection that is let go at once: what counts was flushed, or is sent again anyway.
+
+    Waiting for its end may last as long as the peer likes, and for ever after a TLS handshake that
+    failed.
+    """
+
+    def close(self) -> None:
+        """Let go."""
+        if self._io_writer is not None:
+            self._io_writer.transport.abort()
+
+    async def wait_closed(self) -> None:
+        """Let the loop close the socket."""
+        await asyncio.sleep(0)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is spoken."""
+        return self._io_writer is not None and bool(self._io_writer.get_extra_info("ssl_object"))
 
 
 class HeldClient(Client):
@@ -54,14 +76,16 @@ class HeldClient(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         self._abandon()
-        await super()._connect_to_server(s)
+        s.last_attempt = asyncio.get_running_loop().time()
+        transport = _Transport()  # type: ignore[no-untyped-call]
+        await transport.connect(s.uri, DEFAULT_BUFFER_SIZE, self.options["connect_timeout"])
+        self._transport = transport
 
     def _connect_command(self) -> bytes:
-        transport = self._transport
-        if self.encrypted and isinstance(transport, TcpTransport):
-            writer = transport._io_writer  # noqa: SLF001  # nothing public tells
-            if writer is None or writer.get_extra_info("ssl_object") is None:
-                raise InClearError
+        if self.encrypted and not (
+            isinstance(self._transport, _Transport) and self._transport.encrypted
+        ):
+            raise InClearError
         self._public_nkey = self.public_key
         return super()._connect_command()
 
@@ -71,9 +95,8 @@ class HeldClient(Client):
         for task in (self._reading_task, self._ping_interval_task, self._flusher_task):
             if task is not None and task is not current:
                 task.cancel()
-        transport = self._transport
-        if isinstance(transport, TcpTransport) and transport._io_writer is not None:  # noqa: SLF001
-            transport._io_writer.transport.abort()  # noqa: SLF001  # closing would wait for the peer
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
         """Close, and return when none of its tasks runs any more."""
