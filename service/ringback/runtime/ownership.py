@@ -280,7 +280,7 @@ class Ownership:
             return
         one.state = "lost"
         self.losses[one.duty.role] += 1
-        log.warning("ownership_lost", name=name, why=why)
+        log.warning("ownership_lost", lease=name, why=why)
         before = one.task
         if before is not None:
             before.cancel()
@@ -361,14 +361,14 @@ class Ownership:
             return
         one = self._held[name] = _Held(duty, claim, sent_at)
         self.takeovers[duty.role] += 1
-        log.info("ownership_taken", name=name)
+        log.info("ownership_taken", lease=name)
         self._begin(one, self._take(name, one))
 
     async def _take(self, name: str, one: _Held) -> None:
         try:
             await one.duty.work.take(name)
         except RingbackError as error:
-            log.warning("ownership_not_taken", name=name, problem=str(error))
+            log.warning("ownership_not_taken", lease=name, problem=str(error))
             pause = min(MOST_PAUSE_SECONDS, self._leases.seconds)
             self._not_before[name] = asyncio.get_running_loop().time() + pause
             await one.duty.work.lose(name)
@@ -387,13 +387,13 @@ class Ownership:
             if finish:
                 await one.duty.work.give(name)
         except RingbackError as error:
-            log.warning("ownership_not_finished", name=name, problem=str(error))
+            log.warning("ownership_not_finished", lease=name, problem=str(error))
             finish = False
         if not finish:
             await one.duty.work.lose(name)
         await self._release(one.claim)
         self.hand_overs[one.duty.role] += 1
-        log.info("ownership_handed_over", name=name)
+        log.info("ownership_handed_over", lease=name)
         self._forget(name, one)
 
     async def _release(self, claim: Claim) -> None:

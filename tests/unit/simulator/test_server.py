@@ -127,7 +127,7 @@ async def test_dropped_clients_may_come_back_unless_refused() -> None:
 
 async def test_a_client_that_does_not_read_is_dropped_and_slows_nobody() -> None:
     async with (
-        served(pace=100.0, outbox=300, faults=Faults(1, LARGE)) as server,
+        served(pace=40.0, outbox=300, faults=Faults(1, LARGE)) as server,
         connect(server.url, max_queue=1, max_size=None) as stalled,
         connect(server.url, max_size=None) as reading,
     ):
