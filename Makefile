@@ -63,6 +63,11 @@ alert-crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a hundred times a
 	RINGBACK_ALERT_KILLS=$${RINGBACK_ALERT_KILLS:-100} \
 		$(ISOLATED) pytest -o faulthandler_timeout=0 tests/integration/test_alert_crash.py $(ARGS)
 
+.PHONY: chaos
+chaos: $(VENV)/.ringback $(VENV)/.dev ## Strike a cluster a hundred times, and time who goes on (about 15 minutes; RINGBACK_FAULTS says how often)
+	RINGBACK_FAULTS=$${RINGBACK_FAULTS:-100} $(ISOLATED) pytest -o faulthandler_timeout=0 -o log_cli=true \
+		tests/integration/cluster $(ARGS)
+
 .PHONY: blind
 blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, a whole day of a mid-size centre (about 10 minutes)
 	RINGBACK_RENEWALS=1000 RINGBACK_CUTS=200 RINGBACK_DAY=24 \

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -26,11 +27,16 @@ from bench import frames
 from bench.result import Figure
 from ringback.core.policy import Policy
 from ringback.core.tracker import Change, Tracker
+from ringback.core.watch.defaults import built_in
 from ringback.ports import Batch, Row
+from ringback.runtime.clock import SystemClock
+from ringback.runtime.logs import configure_logging
+from ringback.runtime.partition import Means, Partition
 from ringback.runtime.tuning import restoring, tune
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.store import JetStreamStore
 from ringback.wire.cloudevents import Encoder
+from ringback.wire.log import Seen, encode_message
 from ringback.wire.steps import StepBody, encode_step
 from support.engine import engine_settings, shared_server
 
@@ -67,10 +73,10 @@ async def _engine(url: str, org: str = "") -> Engine:
 
 async def _whole(url: str, steps: int, in_flight: int, org: str = "", partition: int = 0) -> float:
     """Decide on snapshots and store what comes of it; give steps a second."""
-    engine = await _engine(url, org)
+    engine = await _engine(url)
     snapshots = iter([frames.snapshot(number) for number in range(steps)])
     tracker, encode = Tracker(Policy()), Encoder("bench").encode
-    store = engine.store(partition)
+    store = engine.store(0)
     began = time.perf_counter()
     while part := list(islice(snapshots, in_flight)):
         batch = Batch({}, [], {}, [], [], 1)
@@ -188,18 +194,68 @@ def _at_once(url: str, partitions: int, how: str) -> float:
     return sum(rates)
 
 
-async def _one_of_them(how: str, url: str, org: str, partition: int) -> None:
+async def _one_of_them(how: str, url: str, org: str, number: int) -> None:
     """Write a partition, once told to."""
     tune()
+    configure_logging("error")
+    engine = await _engine(url, org)
     bodies = _bodies(OF_EACH) if how == "bare" else []
-    await _whole(url, SEVERAL, SEVERAL)
+    last = 0 if bodies else await _fill(engine, number)
     print("ready", flush=True)
     sys.stdin.read()
     if bodies:
         rate = await _bare(url, bodies, SEVERAL)
     else:
-        rate = await _whole(url, OF_EACH, SEVERAL, org, partition)
+        rate = await _run(engine, number, last)
     print(rate, flush=True)
+    await engine.close()
+
+
+async def _fill(engine: Engine, number: int) -> int:
+    """Put in what a partition is to read; give the last one's sequence."""
+    numbered = iter(range(OF_EACH))
+
+    async def put() -> int:
+        last = 0
+        for each in numbered:
+            seen = frames.snapshot(number * OF_EACH + each)
+            body, key = encode_message(Seen(seen)), seen.conversation_id
+            last = max(last, await engine.inputs.put(number, key, body, f"{number}.{each}"))
+        return last
+
+    return max(await asyncio.gather(*(put() for _ in range(SEVERAL))))
+
+
+async def _run(engine: Engine, number: int, last: int) -> float:
+    """Run a whole partition up to an input; give steps a second."""
+    rules = built_in(timedelta(minutes=2), timedelta(minutes=5))
+    means = Means(
+        engine.inputs,
+        _NoWants(),
+        Encoder("bench"),
+        SystemClock(),
+        "bench",
+        Policy(),
+        rules,
+        timedelta(days=2),
+    )
+    partition = Partition(number, engine.store(number), means)
+    await partition.load()
+    began = time.perf_counter()
+    task = asyncio.create_task(partition.run())
+    await partition.read(last)
+    await partition.committed()
+    took = time.perf_counter() - began
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return means.counts["steps"] / took
+
+
+class _NoWants:
+    """Nobody reads here what is wanted."""
+
+    async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
+        """Let it be."""
 
 
 def measure() -> Iterator[Figure]:
@@ -212,7 +268,7 @@ def measure() -> Iterator[Figure]:
             for partitions in PARTITIONS:
                 rates = Rate(*(_at_once(url, partitions, how) for how in ("whole", "bare")))
                 yield Figure(
-                    f"{partitions} partitions at once, each in a process of its own",
+                    f"whole partitions, from input log to log of steps: {partitions} at once",
                     rates.whole / rates.bare,
                     "of as many bare loops' rate",
                     0.25,

@@ -5,17 +5,19 @@ listeners were surely told, and the contact centre's own truth, and gives all th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from ringback.core.policy import Policy
+from ringback.core.records import Callback
 from ringback.core.snapshots import Snapshot
 from ringback.core.tracker import Tracker
 from ringback.ports import Step
 from ringback.simulator.centre import ContactCentre
+from ringback.simulator.truths import State, Truth
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.wire.log import Message, Seen
 from support.truth import callback_of, cannot_be_armed, differences
@@ -74,7 +76,7 @@ def faults_of(
         *heard_in_vain(logs, heard),
         *effects_of(logs),
         *_unfired(logs.steps, now),
-        *untrue(logs, centre),
+        *untrue(logs, centre, heard),
     ]
 
 
@@ -126,15 +128,14 @@ def known_by(steps: Iterable[Step], now: datetime) -> Tracker:
     return tracker
 
 
-def untrue(logs: Logs, centre: ContactCentre) -> Iterator[Fault]:
+def untrue(logs: Logs, centre: ContactCentre, heard: Collection[str]) -> Iterator[Fault]:
     """Give every callback that is not known as it truly is, and those that never were."""
-    tracker = known_by(logs.steps, datetime.now(UTC))
+    tracker = known_by(logs.steps, centre.now)
     truths = centre.truth()
     excused = {
         name
         for name, truth in truths.items()
-        if (callback := callback_of(tracker, truth)) is not None
-        and cannot_be_armed(callback, truth)
+        if _cannot_be_known(callback_of(tracker, truth), truth, heard)
     }
     for what in differences(tracker, centre):
         if what.partition(" ")[0] not in excused:
@@ -144,6 +145,13 @@ def untrue(logs: Logs, centre: ContactCentre) -> Iterator[Fault]:
         for callback in () if conversation is None else conversation.callbacks:
             if (name := callback.id_in(conversation_id)) not in truths:
                 yield Fault("untrue", f"{name} is known, and never was")
+
+
+def _cannot_be_known(callback: Callback | None, truth: Truth, heard: Collection[str]) -> bool:
+    """Whether nobody can know it: it was over before anybody listened, or lacks what arms it."""
+    if callback is None:
+        return truth.state is State.DISCONNECTED and truth.conversation_id not in heard
+    return cannot_be_armed(callback, truth)
 
 
 def _twice(events: Iterable[Mapping[str, Any]]) -> Iterator[Fault]:

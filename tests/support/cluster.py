@@ -42,7 +42,7 @@ TRAFFIC = Options(
     speed=10,
     max_live=150,
     remember=1_000_000,
-    warm_up=timedelta(seconds=10),
+    warm_up=timedelta(0),
 )
 LIMITS = Limits(requests_per_minute=3000, details_lag_seconds=1.0)
 
@@ -149,6 +149,17 @@ class Cluster:
             while (await web.get(f"{node.monitor}/healthz")).status_code != httpx.codes.OK:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)  # another process
 
+    async def tracked_since(self, moment: datetime) -> None:
+        """Wait until something of every partition was stored after that."""
+        async with asyncio.timeout(SOON):
+            while True:
+                logs = await self.logs.read()
+                stored = zip(logs.steps, self.logs.stored, strict=True)
+                since = {step.partition for step, at in stored if at > moment}
+                if since >= set(range(PARTITIONS)):
+                    return
+                await asyncio.sleep(0.1)
+
     async def verdict(self) -> tuple[list[Fault], Logs]:
         """Halt the platform, wait until all is as it should be, or give what is not."""
         self.centre.halt()
@@ -207,6 +218,7 @@ async def cluster(
             "jetstream__prefix": PREFIX,
             "jetstream__partitions": PARTITIONS,
             "jetstream__lease_seconds": LEASE_SECONDS,
+            "jetstream__most_megabytes": 256,
             "watch__not_dialled_seconds": 2,
             "watch__due_grace_seconds": 1,
             "sinks__stdout": "off",

@@ -40,13 +40,14 @@ class EngineLogs:
         """Read all that has come since, and give all there is."""
         client = await nats.connect(self._servers, error_cb=_ignore, allow_reconnect=True)
         try:
-            after = self._inputs[-1].sequence if self._inputs else 0
-            async for message in _all_after(client, self._subjects.inputs, after):
-                self._inputs.append(_put(message))
+            # First the steps: each has its input in what is read afterwards.
             after = self._steps[-1].sequence if self._steps else 0
             async for message in _all_after(client, self._subjects.steps, after):
                 self._steps.append(_step(message))
                 self.stored.append(message.metadata.timestamp.astimezone(UTC))
+            after = self._inputs[-1].sequence if self._inputs else 0
+            async for message in _all_after(client, self._subjects.inputs, after):
+                self._inputs.append(_put(message))
         finally:
             await client.close()
         return Logs(self._partitions, list(self._inputs), list(self._steps))

@@ -17,7 +17,7 @@ from support import relay
 from support.debian import require_debian
 from support.nats import Place
 
-__all__ = ["Network", "network"]
+__all__ = ["Network", "forbidden", "network"]
 
 SWITCHES = ("here", "there")
 NETWORKS = 254
@@ -74,7 +74,8 @@ class Network:
 def network() -> Iterator[Network]:
     """Make one, or skip the test where that is not permitted; it is gone afterwards."""
     require_debian("iproute2", "ip")
-    _require_permission()
+    if why := forbidden():
+        pytest.skip(why)
     with ExitStack() as stack:
         hub = stack.enter_context(_namespace())
         for switch in SWITCHES:
@@ -91,13 +92,15 @@ def network() -> Iterator[Network]:
         yield Network(stack, hub, base)
 
 
-def _require_permission() -> None:
+def forbidden() -> str:
+    """Say why there can be no network; nothing if there can."""
     if os.geteuid() != 0:
-        pytest.skip("network namespaces can be made by root only")
+        return "network namespaces can be made by root only"
     tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
-    if tried.returncode != 0:
-        said = tried.stderr.decode(errors="replace").strip()
-        pytest.skip(f"network namespaces are not permitted here: {said}")
+    if tried.returncode == 0:
+        return ""
+    said = tried.stderr.decode(errors="replace").strip()
+    return f"network namespaces are not permitted here: {said}"
 
 
 @contextmanager

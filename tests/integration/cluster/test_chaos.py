@@ -1,0 +1,81 @@
+"""A storm of faults over a cluster at work: afterwards both logs are as if nothing had happened.
+
+The gate has a fault of every kind; `make chaos` a hundred.
+"""
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import cycle, islice
+from pathlib import Path
+from random import Random
+
+from support.checker import Fault, Logs, effects_of
+from support.cluster import PARTITIONS, Cluster, cluster, now
+from support.network import Network, forbidden, network
+from support.faulting import KINDS, OF_A_NETWORK, counted, storm
+
+log = logging.getLogger(__name__)
+
+FAULTS = int(os.environ.get("RINGBACK_FAULTS", str(len(KINDS))))
+"""`make chaos` asks for more."""
+SEED = 6
+ROLES = ("listen", "listen", "track", "track", "track", "serve,alert", "serve,alert")
+ZOMBIES = 20
+"""After so many without the fence the harm would long have been seen."""
+AWHILE = timedelta(seconds=1)
+
+
+@contextmanager
+def torn() -> Iterator[Network | None]:
+    """Make a network that can be torn, where that is permitted; `test_network` says where not."""
+    if forbidden():
+        yield None
+        return
+    with network() as made:
+        yield made
+
+
+def busy(logs: Logs, cluster: Cluster) -> None:
+    """See that there was much that could have gone wrong."""
+    bodies = [body for step in logs.steps for body in step.events]
+    assert {step.partition for step in logs.steps} >= set(range(PARTITIONS))
+    assert len(bodies) > 300
+    assert sum(b'"cause":"timer"' in body for body in bodies) > 5
+    assert sum(b"ringback.alert.firing.v1" in body for body in bodies) > 5
+    assert sum(map(len, cluster.witness.heard().values())) > 300
+
+
+async def test_no_fault_leaves_a_trace(tmp_path: Path) -> None:
+    with torn() as made:
+        async with cluster(tmp_path, ROLES, seed=SEED, network=made) as all_of_it:
+            await all_of_it.start()
+            struck = await storm(all_of_it, Random(SEED), FAULTS)
+            faults, logs = await all_of_it.verdict()
+            assert faults == [], struck
+            busy(logs, all_of_it)
+            for member in all_of_it.members:
+                assert "critical" not in {line.get("level") for line in member.child.log}
+            log.info("%s faults: %s", len(struck), dict(counted(struck)))
+            log.info("%s inputs, %s steps", len(logs.inputs), len(logs.steps))
+    if len(KINDS) <= FAULTS:
+        assert set(counted(struck)) == set(KINDS) - (set() if made else OF_A_NETWORK)
+
+
+async def test_without_the_fence_zombies_do_harm_that_is_noticed(tmp_path: Path) -> None:
+    roles = ("listen", "track", "track")
+    async with cluster(tmp_path, roles, seed=SEED, fenced=False) as unfenced:
+        await unfenced.start()
+        harm: list[Fault] = []
+        for member in islice(cycle(unfenced.of("track")), ZOMBIES):
+            member.signal(signal.SIGSTOP)
+            await unfenced.tracked_since(now())
+            member.signal(signal.SIGCONT)
+            await unfenced.tracked_since(now() + AWHILE)
+            harm = effects_of(await unfenced.logs.read())
+            if harm:
+                break
+        assert {fault.kind for fault in harm} & {"twice", "chain"}
