@@ -1,11 +1,12 @@
 """Both logs as NATS has them, read by a plain client: none of what is tested is used to read."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import nats
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -14,9 +15,9 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from ringback.errors import FrameError
 from ringback.ports import Row, Step
 from ringback.stores.jetstream.subjects import Subjects
-from ringback.wire.log import decode_message
+from ringback.wire.log import Seen, decode_message
 from ringback.wire.steps import decode_step
-from support.checker import Logs, Put
+from support.checker import Fault, Logs, Put
 
 __all__ = ["EngineLogs"]
 
@@ -35,6 +36,7 @@ class EngineLogs:
         self._steps: list[Step] = []
         self.stored: list[datetime] = []
         """When each of the steps was."""
+        self._headers: list[dict[str, str]] = []
 
     async def read(self) -> Logs:
         """Read all that has come since, and give all there is."""
@@ -45,12 +47,35 @@ class EngineLogs:
             async for message in _all_after(client, self._subjects.steps, after):
                 self._steps.append(_step(message))
                 self.stored.append(message.metadata.timestamp.astimezone(UTC))
+                self._headers.append(message.headers or {})
             after = self._inputs[-1].sequence if self._inputs else 0
             async for message in _all_after(client, self._subjects.inputs, after):
                 self._inputs.append(_put(message))
         finally:
             await client.close()
         return Logs(self._partitions, list(self._inputs), list(self._steps))
+
+    def story(self, faults: Iterable[Fault]) -> str:
+        """Tell the faults, and how the rows that they name have come to be."""
+        lines = [f"{fault.kind}: {fault.what}" for fault in faults]
+        told = " ".join(lines)
+        for step, at, headers in zip(self._steps, self.stored, self._headers, strict=True):
+            if step.row.conversation_id in told:
+                events = [msgspec.json.decode(body)["id"] for body in step.events]
+                lines.append(
+                    f"{at:%H:%M:%S.%f} step {step.sequence} of {step.row.conversation_id}"
+                    f" reached {step.reached} {events} {headers}"
+                )
+        for put in self._inputs:
+            if isinstance(put.message, Seen):
+                snapshot = put.message.snapshot
+                if snapshot.conversation_id in told:
+                    how = "read" if snapshot.read_at else "heard"
+                    lines.append(
+                        f"{put.at:%H:%M:%S.%f} input {put.sequence} of"
+                        f" {snapshot.conversation_id} {how}"
+                    )
+        return "\n".join(lines)
 
     def longest_wait(self, since: datetime, until: datetime) -> float:
         """Give the longest time in seconds that anything waited for its step within a span.

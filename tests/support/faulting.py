@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from datetime import datetime
 from random import Random
 from typing import Any, NamedTuple
 
@@ -25,8 +26,11 @@ class Struck(NamedTuple):
 
     kind: str
     whom: str
-    began: Any
-    ended: Any
+    began: datetime
+    ended: datetime
+
+    def __str__(self) -> str:
+        return f"{self.began:%H:%M:%S} to {self.ended:%H:%M:%S}: {self.kind} ({self.whom})"
 
 
 async def _kill(cluster: Cluster, member: Member, random: Random) -> None:

@@ -15,8 +15,8 @@ from random import Random
 
 from support.checker import Fault, Logs, effects_of
 from support.cluster import PARTITIONS, Cluster, cluster, now
-from support.network import Network, forbidden, network
 from support.faulting import KINDS, OF_A_NETWORK, counted, storm
+from support.network import Network, forbidden, network
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ async def test_no_fault_leaves_a_trace(tmp_path: Path) -> None:
             await all_of_it.start()
             struck = await storm(all_of_it, Random(SEED), FAULTS)
             faults, logs = await all_of_it.verdict()
-            assert faults == [], struck
+            told = "\n".join(map(str, struck))
+            assert faults == [], f"{all_of_it.logs.story(faults)}\n{told}"
             busy(logs, all_of_it)
             for member in all_of_it.members:
                 assert "critical" not in {line.get("level") for line in member.child.log}

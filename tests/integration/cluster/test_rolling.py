@@ -6,8 +6,8 @@ import msgspec
 
 from support.checker import Logs
 from support.cluster import cluster, now
-from support.following import following, told_in
 from support.faulting import end_server
+from support.following import following, told_in
 
 ROLES = ("listen", "listen", "track", "track", "serve,alert", "serve,alert")
 HARMLESS = {"debug", "info", "warning"}
