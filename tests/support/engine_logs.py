@@ -1,5 +1,6 @@
 """Both logs as NATS has them, read by a plain client: none of what is tested is used to read."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ __all__ = ["EngineLogs"]
 
 BATCH = 500
 PATIENCE = 60.0
+ANSWER = 2.0
+"""Seconds after which an answer was lost with whoever was to give it."""
+AGAIN = 0.1
 
 
 class EngineLogs:
@@ -39,8 +43,20 @@ class EngineLogs:
         self._headers: list[dict[str, str]] = []
 
     async def read(self) -> Logs:
-        """Read all that has come since, and give all there is."""
-        client = await nats.connect(self._servers, error_cb=_ignore, allow_reconnect=True)
+        """Read all that has come since, and give all there is; whatever servers are away."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self._read_on()
+                except (NatsError, OSError, TimeoutError):
+                    await asyncio.sleep(AGAIN)
+                else:
+                    return Logs(self._partitions, list(self._inputs), list(self._steps))
+
+    async def _read_on(self) -> None:
+        client = await nats.connect(
+            self._servers, error_cb=_ignore, allow_reconnect=False, connect_timeout=1
+        )
         try:
             # First the steps: each has its input in what is read afterwards.
             after = self._steps[-1].sequence if self._steps else 0
@@ -53,7 +69,6 @@ class EngineLogs:
                 self._inputs.append(_put(message))
         finally:
             await client.close()
-        return Logs(self._partitions, list(self._inputs), list(self._steps))
 
     def story(self, faults: Iterable[Fault]) -> str:
         """Tell the faults, and how the rows that they name have come to be."""
@@ -94,7 +109,7 @@ class EngineLogs:
 
 
 async def _all_after(client: Any, stream: str, after: int) -> AsyncIterator[Msg]:
-    engine = client.jetstream(timeout=PATIENCE)
+    engine = client.jetstream(timeout=ANSWER)
     last = (await engine.stream_info(stream)).state.last_seq
     if last <= after:
         return
@@ -111,7 +126,7 @@ async def _all_after(client: Any, stream: str, after: int) -> AsyncIterator[Msg]
     try:
         reached = after
         while reached < last:
-            for message in await reader.fetch(min(BATCH, last - reached), timeout=PATIENCE):
+            for message in await reader.fetch(min(BATCH, last - reached), timeout=ANSWER):
                 reached = message.metadata.sequence.stream
                 yield message
     finally:
