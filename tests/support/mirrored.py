@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC
+from itertools import count
 from zoneinfo import ZoneInfo
 
 from ringback.core.events import Event
@@ -49,6 +50,7 @@ class Tracking:
         ]
         self.deeds: list[Deed] = []
         """What was done, as it came."""
+        self._numbers = count()
         self._decoder = decoder()
         self._encode = Encoder("acme").encode
 
@@ -132,7 +134,8 @@ class Tracking:
 
     async def tell(self, *events: Event) -> None:
         """Let events be told, about whatever."""
-        await self._commit(self.partitions - 1, [Change("~told", b"", None, list(events))])
+        key = f"~told/{next(self._numbers)}"
+        await self._commit(self.partitions - 1, [Change(key, b"", None, list(events))])
 
     async def know(self, settings: QueueSettings) -> None:
         """Let the settings of a queue become known."""

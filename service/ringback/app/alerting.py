@@ -1,16 +1,18 @@
 """Composes who is told of alerts where several processes could tell, and one does at a time."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, TextIO
 
 from ringback.app.delivering import Delivery
 from ringback.app.receivers import limits_of
 from ringback.core.watch.notices import Notices
-from ringback.ports import Audit, Store
+from ringback.ports import Audit, PartitionStore
 from ringback.runtime.desk import Books
 from ringback.runtime.mirror import Mirror
 from ringback.runtime.telling import Telling
 from ringback.settings import Settings
+from ringback.stores.jetstream.streams import steps_kept
 from ringback.vitals.receivers import report_of_notices
 from ringback.web.api.answers import Answers
 from ringback.web.api.receivers import ReceiverReport, receivers_handlers
@@ -29,7 +31,7 @@ class Alerting:
         settings: Settings,
         mirror: Mirror,
         *,
-        open_store: Callable[[], Awaitable[Store]],
+        open_store: Callable[[], Awaitable[PartitionStore]],
         out: TextIO,
         dashboard: Callable[[], str],
     ) -> None:
@@ -40,7 +42,11 @@ class Alerting:
         self._dashboard = dashboard
         self._delivery: Delivery | None = None
         self.duty = Telling(
-            mirror, open_store, self._make, drain_seconds=settings.shutdown.drain_seconds
+            mirror,
+            open_store,
+            self._make,
+            drain_seconds=settings.shutdown.drain_seconds,
+            keep=timedelta(hours=steps_kept(settings.store.keep_journal_hours)),
         )
 
     def handlers(self, answers: Answers, audit: Audit) -> list[Any]:

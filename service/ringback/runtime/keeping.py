@@ -5,10 +5,11 @@ think it is theirs, one ends; and a message is sent only after it was stored.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 
-from ringback.ports import Batch, Clock, Row, Store
+from ringback.ports import Batch, Clock, PartitionStore, Row
 from ringback.runtime.desk import Present
 
 __all__ = ["Keeping"]
@@ -17,15 +18,30 @@ LINGER = 0.005
 """Seconds that what is to be stored waits for company."""
 LATEST = 5.0
 """Seconds after which it is stored how far readers are, though they have kept nothing."""
+RENEW_EVERY = 60.0
+"""Seconds between two looks for what retention would remove."""
+RENEWED_AT_ONCE = 100
 
 
 class Keeping:
     """The `Books` of this process, in a store of their own, beside a journal that others write."""
 
-    def __init__(self, store: Store, journal: Present) -> None:
-        """`store` was read to its end."""
+    def __init__(
+        self,
+        store: PartitionStore,
+        journal: Present,
+        known: Iterable[tuple[str, bytes]],
+        keep: timedelta,
+    ) -> None:
+        """`store` was read to its end: `known` is what is in it. A step is kept for `keep`."""
         self._store = store
         self._journal = journal
+        self._standing = dict(known)
+        """All rows as they are to be stored."""
+        self._told: dict[str, int] = {}
+        """How far readers are."""
+        self._keep = keep
+        self._renew_at = 0.0
         self._rows: dict[str, Row] = {}
         self._cursors: dict[str, int] = {}
         self._kept = asyncio.Event()
@@ -51,7 +67,10 @@ class Keeping:
 
     async def cursor(self, reader: str) -> int | None:
         """Give how far a reader was; None for a new one."""
-        return await self._store.cursor(reader)
+        found = await self._store.cursor(reader)
+        if found is not None:
+            self._told.setdefault(reader, found)
+        return found
 
     def keep(self, rows: Mapping[str, bytes | None]) -> None:
         """Store what a reader keeps, in the order in which it is given; None removes."""
@@ -61,12 +80,16 @@ class Keeping:
             # What is kept later is also stored later.
             self._rows.pop(key, None)
             self._rows[key] = Row(key, state)
+            if state is None:
+                self._standing.pop(key, None)
+            else:
+                self._standing[key] = state
         self._changes += 1
         self._kept.set()
 
     async def note_told(self, reader: str, position: int) -> None:
         """Note how far a reader is; it is stored after what was kept."""
-        self._cursors[reader] = position
+        self._cursors[reader] = self._told[reader] = position
 
     async def committed(self) -> None:
         """Wait until all that was kept so far is stored."""
@@ -82,7 +105,21 @@ class Keeping:
                     await self._kept.wait()
             if self._kept.is_set():
                 await asyncio.sleep(LINGER)
+            self._renew()
             await self.commit()
+
+    def _renew(self) -> None:
+        """Let be stored again, now and then, what was last stored so long ago that it would go."""
+        at = asyncio.get_running_loop().time()
+        if at < self._renew_at:
+            return
+        self._renew_at = at + RENEW_EVERY
+        limit = self.clock.now() - self._keep / 2
+        old = [key for key, mark in self._store.marks.items() if mark.at < limit]
+        for key in [one for one in old if one in self._standing][:RENEWED_AT_ONCE]:
+            self._rows.setdefault(key, Row(key, self._standing[key]))
+        if old:
+            self._cursors = self._told | self._cursors
 
     async def commit(self) -> None:
         """Store all that was kept so far, and how far readers are."""

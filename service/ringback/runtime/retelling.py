@@ -16,6 +16,8 @@ __all__ = ["Retelling"]
 
 CHUNK = 500
 """Steps read from the log at once."""
+FEW = 32
+"""The same where little is asked for: there may be steps that tell nothing."""
 MOST_ENTRIES = 10_000
 MOST_BYTES = 8 * 1024 * 1024
 NAME = "log of steps"
@@ -72,7 +74,7 @@ class Retelling:
         reached = step if after >= end_of_step(step) else max(0, step - 1)
         while len(entries) < limit and reached < upto:
             try:
-                steps = await self._steps.read(reached, CHUNK)
+                steps = await self._steps.read(reached, min(CHUNK, max(FEW, limit)))
             except PositionGone as gone:
                 raise PositionGone(NAME, after, position_in(gone.oldest, 0)) from None
             if not steps:

@@ -8,12 +8,13 @@ what is not stored is not sent.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
 from ringback.errors import RingbackError, TaskDied
-from ringback.ports import Store
+from ringback.ports import PartitionStore
 from ringback.runtime.desk import Books, Present
 from ringback.runtime.keeping import Keeping
 from ringback.runtime.outbox import Outbox
@@ -46,12 +47,16 @@ class Telling:
     def __init__(
         self,
         journal: Present,
-        open_store: Callable[[], Awaitable[Store]],
+        open_store: Callable[[], Awaitable[PartitionStore]],
         make: Callable[[Books], Team],
         *,
         drain_seconds: float,
+        keep: timedelta,
     ) -> None:
-        """`open_store` opens what receivers keep, `make` makes a team that keeps it there."""
+        """`open_store` opens what receivers keep, `make` makes a team that keeps it there.
+
+        `keep` is how long a step lasts that is not stored again.
+        """
         self.team: Team | None = None
         """Who tells; None while it is another process that does."""
         self.begun = 0
@@ -60,7 +65,8 @@ class Telling:
         self._open_store = open_store
         self._make = make
         self._drain_seconds = drain_seconds
-        self._store: Store | None = None
+        self._keep = keep
+        self._store: PartitionStore | None = None
         self._keeping: Keeping | None = None
         self._tasks = Tasks()
         self._watch: asyncio.Task[None] | None = None
@@ -93,7 +99,7 @@ class Telling:
         known: list[tuple[str, bytes]] = []
         async for rows in store.load():
             known += [(row.conversation_id, row.state) for row in rows if row.state is not None]
-        self._keeping = keeping = Keeping(store, self._journal)
+        self._keeping = keeping = Keeping(store, self._journal, known, self._keep)
         self.team = team = self._make(keeping)
         self._tasks.start("receivers store", keeping.commit_forever())
         for outbox in team.outboxes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ringback.core.watch.messages import Phase
 from ringback.core.watch.notices import Limits
 from ringback.core.watch.silences import Matcher
-from ringback.ports import Entry, Store
+from ringback.ports import Entry, PartitionStore
 from ringback.runtime.clock import SystemClock
 from ringback.runtime.desk import Books
 from ringback.runtime.mirror import LOST, Mirror
@@ -27,6 +27,7 @@ from support.nats import one_node
 from support.runtime import types
 
 PARTITIONS = 4
+KEEP = timedelta(days=2)
 DUE = {"state": "scheduled", "connectedTime": None, "callbackScheduledTime": "2026-11-22T07:50:00Z"}
 OVER = {"state": "disconnected", "disconnectedTime": "2026-11-22T08:00:00Z"}
 ALERT = "c-1/due_not_released/1"
@@ -165,10 +166,10 @@ async def tell(tracking: Tracking, phase: Phase, *numbers: int) -> None:
 def telling(engine: Engine, mirror: Mirror, friend: Friend) -> Telling:
     """Make a process that may tell a friend, at once."""
 
-    async def open_store() -> Store:
+    async def open_store() -> PartitionStore:
         return engine.store(PARTITIONS)
 
     def make(books: Books) -> Crew:
         return Crew(friend, mirror, books, Limits(gather=timedelta(), most=0))
 
-    return Telling(mirror, open_store, make, drain_seconds=5)
+    return Telling(mirror, open_store, make, drain_seconds=5, keep=KEEP)

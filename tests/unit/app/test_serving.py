@@ -17,7 +17,7 @@ from ringback.app.showing import Showing
 from ringback.core.snapshots import QueueSettings
 from ringback.core.watch.messages import Phase
 from ringback.errors import DeliveryError, DeliveryFault
-from ringback.ports import Store
+from ringback.ports import PartitionStore
 from ringback.runtime.mirror import Mirror
 from ringback.settings import Settings
 from ringback.settings.receivers import ReceiverSettings
@@ -56,7 +56,7 @@ class Node:
         self.showing = Showing(settings, mirror, mirror, None, self.audit)
         self.ruling = Ruling(settings, mirror)
 
-        async def open_store() -> Store:
+        async def open_store() -> PartitionStore:
             return MemoryPartitionStore(tracking.steps, tracking.partitions)
 
         self.alerting = Alerting(

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from ringback.core.watch.messages import Phase
 from ringback.core.watch.notices import Limits
 from ringback.errors import DeliveryError, DeliveryFault, Fenced, StoreError
-from ringback.ports import Row, Store
+from ringback.ports import PartitionStore, Row
 from ringback.runtime.keeping import Keeping
 from ringback.runtime.telling import Telling
 from ringback.stores.memory_log import MemoryPartitionStore
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.looptime
 FIRING, ACKNOWLEDGED, RESOLVED = Phase
 DOWN = DeliveryError(DeliveryFault.UNREACHABLE, "nobody is there")
 LIMITS = Limits(acknowledged=True)
+KEEP = timedelta(hours=1)
 
 
 class FailingStore(MemoryPartitionStore):
@@ -53,12 +54,16 @@ class Office:
         """Begin a process that may tell; its first store takes so many rows."""
         stores = [left, -1]
 
-        async def open_store() -> Store:
+        async def open_store() -> PartitionStore:
             return FailingStore(self.tracking, stores.pop(0) if stores else -1)
 
         async with self.tracking.mirroring() as mirror:
             telling = Telling(
-                mirror, open_store, lambda b: Crew(self.friend, mirror, b, LIMITS), drain_seconds=5
+                mirror,
+                open_store,
+                lambda b: Crew(self.friend, mirror, b, LIMITS),
+                drain_seconds=5,
+                keep=KEEP,
             )
             try:
                 yield telling
@@ -178,11 +183,27 @@ async def test_what_cannot_be_stored_is_begun_anew() -> None:
         assert office.open == ["c-1"]
 
 
+async def test_what_fires_for_longer_than_steps_are_kept_is_not_forgotten() -> None:
+    office = Office()
+    async with office.process() as first, office.process() as second:
+        await first.take("alert")
+        await office.say(FIRING, 1)
+        for _ in range(18):
+            await asyncio.sleep(600)
+            office.tracking.steps.forget(office.clock.now() - KEEP)
+        await first.give("alert")
+        await second.take("alert")
+        await office.say(RESOLVED, 1)
+        await asyncio.sleep(10)
+        assert [m.number for m in office.friend.world.messages] == [1, 2]
+        assert office.open == []
+
+
 async def test_how_far_readers_are_is_stored_though_they_keep_nothing() -> None:
     office = Office()
     async with office.tracking.mirroring() as mirror:
         store = MemoryPartitionStore(office.tracking.steps, 2)
-        keeping = Keeping(store, mirror)
+        keeping = Keeping(store, mirror, [], KEEP)
         task = asyncio.create_task(keeping.commit_forever())
         await keeping.note_told("receiver ops", 7)
         await asyncio.sleep(6)
@@ -199,10 +220,10 @@ async def test_how_far_readers_are_is_stored_though_they_keep_nothing() -> None:
         other = MemoryPartitionStore(office.tracking.steps, 2)
         async for _ in other.load():
             pass
-        await Keeping(other, mirror).note_told("x", 1)
+        await Keeping(other, mirror, [], KEEP).note_told("x", 1)
         keeping.keep({"~receiver/ops/counts": b"2"})
         await keeping.committed()
-        late = Keeping(other, mirror)
+        late = Keeping(other, mirror, [], KEEP)
         late.keep({"~receiver/ops/counts": b"3"})
         with pytest.raises(Fenced):
             await late.commit()

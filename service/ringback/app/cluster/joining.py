@@ -23,7 +23,7 @@ from ringback.app.showing import Showing
 from ringback.core.events import rfc3339
 from ringback.core.tracker import Tracker
 from ringback.errors import EngineUnreachable
-from ringback.ports import Clock, PartitionStore, Store
+from ringback.ports import Clock, PartitionStore
 from ringback.runtime.member import Member, when_reached
 from ringback.runtime.mirror import Mirror
 from ringback.runtime.ownership import Duty, Ownership
@@ -213,7 +213,7 @@ class Joining:
         self._member.follow("mirror's distance", mirror.measure_forever)
         self._vitals.add(partial(checks_of_mirror, mirror), partial(measures_of_mirror, mirror))
 
-        async def open_store() -> Store:
+        async def open_store() -> PartitionStore:
             return engine.store(settings.jetstream.partitions)
 
         alerting = Alerting(
