@@ -48,10 +48,11 @@ done > "nats/$org.passwords.conf"
 
 word > operator-token
 word > metrics-token
+word > session-key
 printf 'operator me %s\nmetrics prometheus %s\n' "$(cat operator-token)" "$(cat metrics-token)" > tokens
 
 # Ringback's containers run as this one; without the right to give files away, `podman unshare` has it.
-files="nats-* ringback.crt ringback.key authority.crt tokens"
+files="nats-* ringback.crt ringback.key authority.crt tokens session-key"
 if [ "$(id -u)" = 0 ]; then
     chown 10001:10001 $files
 else

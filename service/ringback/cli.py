@@ -386,7 +386,7 @@ def account(config: Path | None) -> None:
     from ringback.stores.jetstream.permissions import account
 
     options = settings.load(config, os.environ)
-    click.echo(account(options.source.org, options.jetstream), nl=False)
+    click.echo(account(options.source.org, options.jetstream, options.source.name), nl=False)
 
 
 @ringback.command()

@@ -206,6 +206,10 @@ OPERATIONS: dict[str, tuple[Work, frozenset[User]]] = {
     "pull steps": (pull(LOCAL.steps, LOCAL.steps_of(0)), READ_STEPS),
     "look up a step": (last(LOCAL.steps, LOCAL.step(0, "c")), READ_STEPS),
     "look up a step, from any server": (direct(LOCAL.steps, LOCAL.step(0, "c")), READ_STEPS),
+    "look up when the source was heard": (
+        direct(LOCAL.steps, LOCAL.step(0, "~source/main")),
+        READ_STEPS | {"listen"},
+    ),
     "say what is wanted": (say(LOCAL.wants(3)), of("track")),
     "hear what is wanted": (hear(LOCAL.wants(3)), of("listen")),
     "be a member": (key(LOCAL.leases, "member.n1"), EVERY - {"status"}),
@@ -237,7 +241,8 @@ OPERATIONS: dict[str, tuple[Work, frozenset[User]]] = {
 
 async def test_each_user_may_do_what_its_role_needs_and_nothing_else(server: Server) -> None:
     setup = await server.visitor("setup")
-    for subject in (LOCAL.input(0, "c"), LOCAL.step(0, "c")):
+    heard = LOCAL.step(0, "~source/main")
+    for subject in (LOCAL.input(0, "c"), LOCAL.step(0, "c"), heard):
         await setup.jetstream.publish(subject, b"x")
     for user in USERS:
         visitor = await server.visitor(user)
@@ -284,4 +289,4 @@ async def test_an_organisation_cannot_take_more_than_its_share(server: Server) -
 
 def test_the_shipped_account_is_that_of_the_default_settings() -> None:
     shipped = (SHIPPED / "accounts" / "local.conf").read_text(encoding="utf-8")
-    assert shipped == account("local", JetStreamSettings())
+    assert shipped == account("local", JetStreamSettings(), "main")

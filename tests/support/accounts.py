@@ -38,7 +38,7 @@ def accounts_of(folder: Path, orgs: Sequence[str], jetstream: JetStreamSettings)
         (folder / name).mkdir()
     for org in orgs:
         name = encode_token(org)
-        (folder / "accounts" / f"{name}.conf").write_text(account(org, jetstream))
+        (folder / "accounts" / f"{name}.conf").write_text(account(org, jetstream, "main"))
         secret = folder / "secrets" / f"{name}.passwords.conf"
         secret.write_text(passwords(Subjects(jetstream.prefix, org)))
         lines.append(f'include "../accounts/{name}.conf"')  # seen from the folder of a node

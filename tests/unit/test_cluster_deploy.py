@@ -102,6 +102,7 @@ KEPT = {
     "ringback-web": {"tokens": "tokens", "tls.crt": "ringback.crt", "tls.key": "ringback.key"},
     "ringback-nats": {"authority": "authority.crt"}
     | {user: f"nats-{user}" for user in (*ROLES, "setup")},
+    "ringback-session": {"session-key": "session-key"},
     "ringback-genesys": {"client-secret": "operator-token"},
 }
 """What the secrets of the manifests are made from, as their first lines say."""
@@ -148,6 +149,7 @@ def test_every_process_loads_its_settings_and_is_the_user_of_its_role(
             assert loaded.web.tokens
             assert loaded.web.tls_certificate
             assert loaded.jetstream.member
+            assert bool(loaded.web.session_key) == (role == "serve")
         roles.append(role)
         assert role in USERS
         assert loaded.jetstream.user == user_of(LOCAL, role)

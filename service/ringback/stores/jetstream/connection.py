@@ -157,6 +157,16 @@ class Connection:
             raise RefusalError(refused)
         return msgspec.json.decode(message.data, type=answer)
 
+    async def last(self, stream: str, subject: str) -> Msg | None:
+        """Ask any server once for the last message of a subject, as it has it; None if it has none.
+
+        Raises `UnsureError` or `DeniedError`.
+        """
+        future = await self.send(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
+        message = await self._outcome(future, ANSWER_API)
+        status = message.headers.get("Status") if message.headers else None
+        return None if status == "404" else message
+
     async def persist(self, attempt: Callable[[], Awaitable[T]], what: str) -> T:
         """Try something until it is done; meanwhile `troubles` says what is in its way.
 

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from ringback.core.gaps import SOURCE
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.subjects import Subjects, encode_token
 
@@ -37,16 +38,20 @@ def user_of(subjects: Subjects, user: User) -> str:
     return f"{encode_token(subjects.org)}-{user}"
 
 
-def rights_of(user: User, subjects: Subjects, partitions: int) -> Rights:
-    """Give what a user may do. `partitions` are those of the trackers; alerts have one more."""
-    publish = dict.fromkeys(_publishes(user, subjects, partitions))
+def rights_of(user: User, subjects: Subjects, partitions: int, source: str) -> Rights:
+    """Give what a user may do.
+
+    `partitions` are those of the trackers; alerts have one more. `source` is what listeners hear
+    for, by its name.
+    """
+    publish = dict.fromkeys(_publishes(user, subjects, partitions, source))
     subscribe = [f"_INBOX.{user_of(subjects, user)}.>"]
     if user in {"listen", "all", "setup"}:
         subscribe.append(f"{subjects.root}.wants.*")
     return Rights(tuple(publish), tuple(subscribe))
 
 
-def _publishes(user: User, subjects: Subjects, partitions: int) -> Iterator[str]:
+def _publishes(user: User, subjects: Subjects, partitions: int, source: str) -> Iterator[str]:
     """Give what a user may publish to; what a role needs is said here, and nowhere else."""
     leases, budgets = f"KV_{subjects.leases}", f"KV_{subjects.budgets}"
     inputs, steps = f"{subjects.root}.in.*.*", f"{subjects.root}.st"
@@ -61,6 +66,9 @@ def _publishes(user: User, subjects: Subjects, partitions: int) -> Iterator[str]
     match user:
         case "listen":
             yield inputs
+            # When the source was last heard, and of the steps no more.
+            heard = subjects.step(0, f"{SOURCE}{source}")
+            yield f"$JS.API.DIRECT.GET.{subjects.steps}.{heard}"
             yield from _reads(budgets)
             yield f"$KV.{subjects.budgets}.>"
             yield f"$JS.API.STREAM.CREATE.{budgets}"
@@ -80,13 +88,13 @@ def _publishes(user: User, subjects: Subjects, partitions: int) -> Iterator[str]
             yield from _reads(subjects.steps)
         case "all":
             for role in ("listen", "track", "serve", "alert"):
-                yield from _publishes(role, subjects, partitions)
+                yield from _publishes(role, subjects, partitions, source)
         case "status":
             yield f"$JS.API.STREAM.MSG.GET.{subjects.inputs}"  # to see how far behind it is
             yield from _reads(subjects.steps)
             yield from _reads(budgets)
         case "setup":
-            yield from _publishes("all", subjects, partitions)
+            yield from _publishes("all", subjects, partitions, source)
             for stream in (subjects.inputs, subjects.steps, leases, budgets):
                 yield f"$JS.API.STREAM.CREATE.{stream}"
                 yield f"$JS.API.STREAM.UPDATE.{stream}"
@@ -106,23 +114,24 @@ def _reads(stream: str) -> Iterator[str]:
     yield f"$JS.FC.{stream}.>"
 
 
-def account(org: str, jetstream: JetStreamSettings) -> str:
+def account(org: str, jetstream: JetStreamSettings, source: str) -> str:
     """Write the account of an organisation, as nats-server reads it between `accounts {` and `}`.
 
     The passwords are in a file among the secrets, a line each: `PASSWORD_LISTEN: "…"`. With nkeys
     instead, `user` and `password` become `nkey`, the public half.
     """
     subjects = Subjects(jetstream.prefix, org)
-    about = f'"{org}", prefix "{jetstream.prefix}", {jetstream.partitions} partitions'
+    about = f'source "{source}", prefix "{jetstream.prefix}", {jetstream.partitions} partitions'
     lines = [
-        f"# The organisation {about}. Written by `ringback account`.",
+        f'# The organisation "{org}", {about}.',
+        "# Written by `ringback account`: rather write it anew than change it.",
         f'"{encode_token(jetstream.prefix)}-{encode_token(org)}": {{',
         *(f"  {line}" for line in _limits(jetstream)),
         f'  include "../secrets/{encode_token(org)}.passwords.conf"',
         "  users: [",
     ]
     for user in USERS:
-        rights = rights_of(user, subjects, jetstream.partitions)
+        rights = rights_of(user, subjects, jetstream.partitions, source)
         lines += [
             "    {",
             f'      user: "{user_of(subjects, user)}"',
