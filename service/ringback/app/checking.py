@@ -24,6 +24,7 @@ from ringback.sources.genesys.patterns import Patterns
 from ringback.sources.genesys.regions import find_region
 from ringback.sources.probe import unreachable
 from ringback.sources.socket import display_url
+from ringback.stores.jetstream.engine import inspect_engine
 from ringback.stores.sqlite import inspect
 from ringback.web.access.tokens import read_tokens
 from ringback.web.tls import Certificate
@@ -51,7 +52,7 @@ async def check(
     found.append(_rules(settings))
     found += await _source(settings, clock)
     found += await try_receivers(settings, clock, send=send_test)
-    return [*found, _access(settings.web), await _store(settings)]
+    return [*found, _access(settings.web), *await _store(settings)]
 
 
 def failed(findings: Sequence[Finding]) -> bool:
@@ -159,15 +160,34 @@ def _access(web: WebSettings) -> Finding:
     return Finding(Level.OK, about, f"{visitors} tokens, {how}")
 
 
-async def _store(settings: Settings) -> Finding:
-    about = "store"
+async def _engine(settings: Settings) -> list[Finding]:
+    about = "engine"
+    try:
+        said, notes = await inspect_engine(
+            settings.jetstream, settings.source.org, settings.store.keep_journal_hours
+        )
+    except StoreError as error:
+        return [_worded(Level.FAIL, about, str(error))]
+    return [Finding(Level.OK, about, said), *(_worded(Level.WARN, about, one) for one in notes)]
+
+
+def _worded(level: Level, about: str, text: str) -> Finding:
+    problem, _, remedy = text.partition("; ")
+    return Finding(level, about, problem, remedy)
+
+
+async def _store(settings: Settings) -> list[Finding]:
     match settings.store.kind:
         case "memory":
-            return Finding(Level.OK, about, "in memory: a restart forgets everything")
+            return [Finding(Level.OK, "store", "in memory: a restart forgets everything")]
         case "jetstream":
-            raise SettingsError("store.kind", "jetstream is not in this version: sqlite or memory")
+            return await _engine(settings)
         case "sqlite":
-            pass
+            return [await _database(settings)]
+
+
+async def _database(settings: Settings) -> Finding:
+    about = "store"
     try:
         return Finding(Level.OK, about, await inspect(settings.store.path))
     except StoreLocked:
@@ -178,5 +198,4 @@ async def _store(settings: Settings) -> Finding:
             "stop that one before starting another, or give this one its own [store] path",
         )
     except StoreError as error:
-        problem, _, remedy = str(error).partition("; ")
-        return Finding(Level.FAIL, about, problem, remedy)
+        return _worded(Level.FAIL, about, str(error))

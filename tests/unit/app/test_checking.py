@@ -159,11 +159,6 @@ def test_a_store_is_looked_at(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_what_is_to_come_is_refused() -> None:
-    with pytest.raises(SettingsError, match="jetstream is not in this version"):
-        source_and_store(SourceSettings(), StoreSettings(kind="jetstream"))
-
-
 def test_the_table_is_readable() -> None:
     findings = [
         Finding(Level.OK, "login", "logged in"),

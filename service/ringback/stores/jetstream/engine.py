@@ -8,10 +8,10 @@ from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.inputs import JetStreamInputs
 from ringback.stores.jetstream.steps import JetStreamSteps
 from ringback.stores.jetstream.store import JetStreamStore
-from ringback.stores.jetstream.streams import ensure, wanted
+from ringback.stores.jetstream.streams import ensure, inspect, wanted
 from ringback.stores.jetstream.subjects import Subjects
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "inspect_engine"]
 
 
 class Engine:
@@ -57,3 +57,25 @@ class Engine:
     async def close(self) -> None:
         """Close the connection. Nothing may be called afterwards."""
         await self.connection.close()
+
+
+async def inspect_engine(
+    settings: JetStreamSettings, org: str, keep_journal_hours: float
+) -> tuple[str, list[str]]:
+    """Look at an engine without changing anything: how it is, and what is to be known of it.
+
+    Raises as `Engine.open` does.
+    """
+    subjects = Subjects(settings.prefix, org)
+    connection = await Connection.open(settings, name=f"ringback {org} check")
+    try:
+        looks = [
+            await inspect(connection, config)
+            for config in wanted(settings, subjects, keep_journal_hours)
+        ]
+        seen = await look(settings.monitor) if settings.monitor else None
+        found = findings(settings, connection.version, connection.client.max_payload, seen)
+        said = f"NATS {connection.version} at {connection.servers}"
+    finally:
+        await connection.close()
+    return said, [*filter(None, looks), *found]

@@ -21,7 +21,16 @@ from ringback.stores.jetstream.faults import (
 )
 from ringback.stores.jetstream.subjects import Subjects
 
-__all__ = ["BEING_FILLED", "FORMAT", "Config", "described", "ensure", "steps_kept", "wanted"]
+__all__ = [
+    "BEING_FILLED",
+    "FORMAT",
+    "Config",
+    "described",
+    "ensure",
+    "inspect",
+    "steps_kept",
+    "wanted",
+]
 
 FORMAT = 1
 """Of what the streams hold. A newer one is refused; an older one is migrated here."""
@@ -128,6 +137,20 @@ async def ensure(
             "run NATS servers that know these settings, or mend the stream by hand",
         )
     return []
+
+
+async def inspect(connection: Connection, config: Config) -> str | None:
+    """Say what `ensure` would do of a stream; None: nothing. Raises as that does."""
+    try:
+        found = await _look(connection, config.name)
+    except (UnsureError, DeniedError, RefusalError) as error:
+        raise _worded(connection.servers, config, error) from None
+    if found is None:
+        return f"stream {config.name} is not there yet: it will be made"
+    _check_ours(config, found)
+    _check_whole(config, found)
+    different = _differences(config, found)
+    return f"stream {config.name} will be changed: {', '.join(different)}" if different else None
 
 
 async def _make(connection: Connection, config: Config) -> dict[str, Any]:
