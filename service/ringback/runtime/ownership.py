@@ -6,7 +6,9 @@ by `core.ownership`, what it should claim and what it should hand over.
 **A lease is a hint.** While the engine is away nobody learns who holds what: nothing is claimed and
 nothing handed over, and work goes on. It can do no harm, since all that it stores is fenced by the
 engine, and to begin anew costs a load of everything. As soon as the engine answers, a lease that
-has run out meanwhile is claimed again; only if another has it by now the work ends, at once. Where
+has run out meanwhile is claimed again; only if another has it by now the work ends, at once. So
+that this does not depend on who is first, nobody claims what was another's for a while after that.
+Where
 work has effects that the engine does not fence, as a request to the platform, its duty says after
 how many seconds without a renewal it has to end by itself: `lapse`.
 
@@ -106,6 +108,9 @@ class Ownership:
         """None while it is not known who holds what."""
         self._known = asyncio.Event()
         """Set once it has been known."""
+        self._unknown_since: float | None = None
+        self._settled_at = 0.0
+        """From then on all that live have had the time to say so, after an outage."""
         self._presence: Claim | None = None
         self._held: dict[str, _Held] = {}
         self._claiming: set[str] = set()
@@ -177,14 +182,24 @@ class Ownership:
             try:
                 async with aclosing(self._leases.watch()) as views:
                     async for view in views:
-                        self._view = view
-                        self._known.set()
+                        self._learn(view)
                         self._heed(view)
                         self._news.set()
             except StoreError as error:
                 self._view = None
+                if self._unknown_since is None:
+                    self._unknown_since = asyncio.get_running_loop().time()
                 self._complain(error)
             await asyncio.sleep(self._look)
+
+    def _learn(self, view: Mapping[str, Claim]) -> None:
+        """Take in who holds what."""
+        since, self._unknown_since = self._unknown_since, None
+        now = asyncio.get_running_loop().time()
+        if since is not None and now - since >= self._pause:
+            self._settled_at = now + min(MOST_PAUSE_SECONDS, self._leases.seconds)
+        self._view = view
+        self._known.set()
 
     async def _renew_forever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -295,13 +310,10 @@ class Ownership:
     # To claim and to hand over
 
     def _decide(self) -> None:
-        view = self._view
-        if (
-            view is None
-            or self._leaving.is_set()
-            or self._presence is None
-            or self._key not in view
-        ):
+        view, now = self._view, asyncio.get_running_loop().time()
+        if view is None or self._leaving.is_set() or now < self._settled_at:
+            return
+        if self._presence is None or self._key not in view:  # nobody would count with it
             return
         present = _members(view)
         for duty in self._duties:
@@ -312,7 +324,6 @@ class Ownership:
                 # What the dead hold here may be theirs for long: what is left is shared meanwhile.
                 names = [name for name in names if holders.get(name) != STRANGER]
             wished = wish(self._leases.holder, names, members, holders)
-            now = asyncio.get_running_loop().time()
             owned = sum(name in self._held or name in self._claiming for name in duty.names)
             room = len(duty.names) if duty.most is None else duty.most() - owned
             free = [

@@ -120,6 +120,8 @@ class Tracking:
             except StoreError as error:
                 self.problems[number] = str(error)
                 log.error("partition_broken", partition=number, problem=str(error))  # noqa: TRY400  # it says all
+            if number in self._giving:
+                return  # what could not be finished is for whoever is next
             if loop.time() - began > CALM:
                 wait = AGAIN
             await asyncio.sleep(wait)

@@ -298,6 +298,25 @@ async def test_while_the_engine_is_away_work_goes_on_and_nothing_is_claimed(hous
     assert {house.table.holder(name) for name in NAMES} == {"ann", "ben"}
 
 
+async def test_after_an_outage_nobody_takes_what_others_still_do(house: House) -> None:
+    members = [house.join(name) for name in ("ann", "ben", "cat")]
+    await house.until(lambda: sorted(house.shares("ann", "ben", "cat")) == [2, 3, 3])
+    await asyncio.sleep(1)
+    before = len(house.hands.said)
+    for one in members:
+        one.leases.cut = True
+    await asyncio.sleep(2 * LEASE)
+    await members[2].die()
+    for one in members[:2]:
+        one.leases.cut = False
+        await asyncio.sleep(LEASE / 2)
+    # They go on with what they had, whoever was the first to come back.
+    assert len(house.hands.said) == before
+    took = await house.until(lambda: sum(house.shares("ann", "ben")) == 8)
+    assert took < LEASE
+    assert {what for _, _, what, _ in house.hands.said[before:]} == {"take"}
+
+
 async def test_who_alone_cannot_reach_the_engine_loses_to_the_others(house: House) -> None:
     ann, _ = house.join("ann"), house.join("ben")
     await house.until(lambda: house.shares("ann", "ben") == [4, 4])
