@@ -1,7 +1,7 @@
 """`make bench`: every figure beside its reference in one run, as a table and as JSON.
 
-Arguments choose among the parts: decode, path, population, timers, feed, engine. Exit code 0
-whether or not the figures are reached: a measurement is no test.
+Arguments choose among the parts: decode, path, population, timers, feed, engine, listening.
+Exit code 0 whether or not the figures are reached: a measurement is no test.
 """
 
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from bench import decode, engine, feed, path, population, timers
+from bench import decode, engine, feed, listening, path, population, timers
 from bench.result import Figure
 
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "timers": timers.measure,
     "feed": feed.measure,
     "engine": engine.measure,
+    "listening": listening.measure,
 }
 
 

@@ -25,6 +25,7 @@ from ringback.ports import Clock, InputLog, Reading, Source, StepLog, Wishes
 from ringback.runtime.naming import Naming
 from ringback.runtime.pipeline import RESTART, Quarantine, Recorder
 from ringback.runtime.putting import MOST, Putting
+from ringback.runtime.tasks import together
 from ringback.runtime.wishing import Wishing
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import Gap, encode_gap, encode_pulse, encode_settings
@@ -255,11 +256,10 @@ class Listening:
 
     async def run(self) -> None:
         """Store what is heard, and that anybody listens, until cancelled. Raises `StoreError`."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.putting.run(), name="put")
-            tasks.create_task(self._stay_alive(), name="alive")
-            if self._wishes is not None:
-                tasks.create_task(self._hear_wishes(self._wishes), name="wishes")
+        works = [self.putting.run(), self._stay_alive()]
+        if self._wishes is not None:
+            works.append(self._hear_wishes(self._wishes))
+        await together(*works)
 
     async def finish(self) -> None:
         """See that all that was heard is stored, then say that no more will be."""

@@ -13,6 +13,7 @@ import structlog
 
 from ringback.errors import StepTooLarge
 from ringback.ports import InputLog
+from ringback.runtime.tasks import together
 
 __all__ = ["AT_ONCE", "MOST", "Putting"]
 
@@ -111,9 +112,7 @@ class Putting:
 
     async def run(self) -> None:
         """Put until cancelled. Raises `StoreError` if the engine will never take anything."""
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(self._at_once):
-                tasks.create_task(self._work(), name="putting")
+        await together(*(self._work() for _ in range(self._at_once)))
 
     async def _work(self) -> None:
         while True:

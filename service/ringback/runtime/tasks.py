@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Iterable
 
 from ringback.errors import TaskDied
 
-__all__ = ["Tasks"]
+__all__ = ["Tasks", "together"]
 
 
 class Tasks:
@@ -44,3 +44,16 @@ class Tasks:
     def names(self) -> list[str]:
         """The names of the tasks that have not been stopped, in the order of their start."""
         return list(self._tasks)
+
+
+async def together(*works: Coroutine[None, None, None]) -> None:
+    """Run all until one of them ends, raise what that one died of, and leave none."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,5 +1,6 @@
 """What a process says of what it hears, on its way into the input log."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ringback.core.clocks import Clock
@@ -21,6 +22,8 @@ KINDS = (
     *(fault.value for fault in FrameFault),
 )
 
+OUTCOMES = ("stored", "too large")
+
 
 def checks_of_listening(listening: Listening, source: Source) -> Iterator[Check]:
     """Say whether this listener hears. Others may, while it does not."""
@@ -29,6 +32,9 @@ def checks_of_listening(listening: Listening, source: Source) -> Iterator[Check]
         yield Check(name, Status.OK)
     else:
         yield Check(name, Status.DEGRADED, "does not hear all: others have to")
+    if listening.putting.too_large:
+        remedy = "raise max_payload in the configuration of the NATS servers"
+        yield Check(name, Status.DEGRADED, f"some of what was heard is too large: {remedy}")
     for problem in source.problems:
         yield Check(name, Status.DEGRADED, problem)
 
@@ -38,7 +44,12 @@ def measures_of_listening(listening: Listening) -> Iterator[Measure]:
     yield from counters(
         "frames", "Frames received, by what they were.", "kind", KINDS, listening.frames
     )
-    yield gauge("listener_waiting", "Messages that wait to be stored.", len(listening.putting))
+    putting = listening.putting
+    outcomes = Counter({"stored": putting.put, "too large": putting.too_large})
+    yield from counters(
+        "listener_messages", "Messages put, by what became of them.", "outcome", OUTCOMES, outcomes
+    )
+    yield gauge("listener_waiting", "Messages that wait to be stored.", len(putting))
     yield gauge("listener_hears", "1 while it hears all.", listening.hears)
     now = listening.clock.now()
     for clock in (Clock.CLOUD, Clock.PROVIDER):
