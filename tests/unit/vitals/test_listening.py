@@ -39,7 +39,7 @@ async def test_what_was_heard_and_stored_is_counted() -> None:
         for content in (frame(), frame(), b"{"):
             ear.frame(content)
 
-        def value(name: str, **labels: str) -> float:
+        def value(name: str, **labels: str) -> object:
             return next(
                 one.value
                 for one in measures_of_listening(ear)
