@@ -19,9 +19,9 @@ MOST_NAMED = 8
 def checks_of_mirror(mirror: Mirror) -> Iterator[Check]:
     """Say what keeps it from showing the present."""
     if not mirror.loaded:
-        yield Check("restored", Status.FAILED, "still reading the log of steps")
+        yield Check("mirror", Status.FAILED, "still reading the log of steps")
         return
-    yield Check("restored", Status.OK)
+    yield Check("mirror", Status.OK)
     silent, behind = mirror.silent_seconds, mirror.behind
     if silent > LOST:
         yield Check(
@@ -64,18 +64,12 @@ def measures_of_mirror(mirror: Mirror) -> Iterator[Measure]:
     )
     yield gauge("partitions_quiet", "Partitions of which no steps come.", len(mirror.quiet()))
     yield from measures_of_stages(mirror.tracker)
-    ledger, fresh = mirror.tracker.repair.ledger, mirror.freshness(mirror.source)
+    ledger = mirror.tracker.repair.ledger
     yield gauge("journal_position", "The last committed journal entry.", mirror.position)
     yield gauge("gaps_open", "Gaps that last.", len(ledger.open_gaps()))
     yield gauge(
         "source_connected",
         "1 while the source hears.",
-        fresh.hears,
+        mirror.freshness(mirror.source).hears,
         source=mirror.source,
     )
-    if fresh.last_frame is not None:
-        yield gauge(
-            "last_frame_timestamp_seconds",
-            "When the last frame came.",
-            fresh.last_frame.timestamp(),
-        )

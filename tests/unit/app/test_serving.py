@@ -405,7 +405,7 @@ async def test_it_says_how_far_it_can_be_relied_on() -> None:
     tracking = Tracking(LoopClock())
     mirror = tracking.mirror()
     assert list(checks_of_mirror(mirror)) == [
-        Check("restored", Status.FAILED, "still reading the log of steps")
+        Check("mirror", Status.FAILED, "still reading the log of steps")
     ]
     await tracking.hear()
     async with tracking.mirroring() as mirror:
