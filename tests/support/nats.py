@@ -155,9 +155,10 @@ jetstream {{ store_dir: "{folder / "store"}", max_memory_store: 256MB, max_file_
 
 
 @asynccontextmanager
-async def one_node(folder: Path, more: str = "") -> AsyncIterator[Node]:
+async def one_node(folder: Path, more: str = "", port: int = 0) -> AsyncIterator[Node]:
     """Run one server; `more` is added to its configuration."""
-    port, monitor = free_ports(2)
+    free, monitor = free_ports(2)
+    port = port or free
     node = Node(
         "n1", folder / "n1", port, monitor, _config("n1", folder / "n1", port, monitor, more)
     )
