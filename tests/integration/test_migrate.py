@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,13 +16,17 @@ import pytest_asyncio
 from ringback.app.migrating import migrate
 from ringback.errors import EngineForeign, SettingsError, StoreError, StoreLocked
 from ringback.ports import Batch, Row
+from ringback.runtime.clock import SystemClock
 from ringback.settings import Settings
 from ringback.settings.schema import SourceSettings, StoreSettings
+from ringback.simulator.centre import ContactCentre
+from ringback.simulator.server import SimulatorServer
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.stores.sqlite import SqliteReader, SqliteStore
 from support.daemon import SOON, running
 from support.engine import engine_settings, new_org
+from support.gateway import BUSY
 from support.store_history import at
 
 KEEP = timedelta(days=7)
@@ -101,6 +106,11 @@ async def journal(found: Settings, after: int = 0) -> list[bytes]:
     return bodies
 
 
+async def entries_of(path: Path) -> list[bytes]:
+    with SqliteReader.open(path) as reader:
+        return [entry.body for entry in reader.entries(1)]
+
+
 async def messages(found: Settings) -> list[tuple[int, int, str, bytes | None]]:
     """Give all that the log of steps has, in order."""
     engine = await opened(found)
@@ -169,6 +179,54 @@ async def test_a_daemons_store_is_there_byte_for_byte_and_its_history_in_order(
     finally:
         await engine.close()
     assert [entry.body for entry in left] == history[cursors["stdout"] :]
+
+
+async def test_several_machines_go_on_where_the_single_one_ended(
+    tmp_path: Path, nats_url: str
+) -> None:
+    found = settings(nats_url)
+    org = found.source.org
+    centre = ContactCentre(5, SystemClock().now(), BUSY)
+    single, several = tmp_path / "single", tmp_path / "several"
+    for folder in (single, several):
+        folder.mkdir()
+    async with SimulatorServer(centre, SystemClock()) as platform:
+        heard: dict[str, Any] = {
+            "source__kind": "websocket",
+            "source__url": platform.url,
+            "source__org": org,
+        }
+        async with running(single, **heard) as one:
+            await one.tells("connected", 50)
+            one.process.terminate()
+            assert await one.ends() == 0
+        before = [json.loads(body) for body in await entries_of(single / "ringback.db")]
+        await run(found, single / "ringback.db")
+        engine: dict[str, Any] = {
+            "store__kind": "jetstream",
+            "jetstream__servers": nats_url,
+            "jetstream__replicas": 1,
+            "jetstream__most_megabytes": 64,
+            "jetstream__partitions": PARTITIONS,
+        }
+        async with running(several, **heard, **engine) as many:
+            async with asyncio.timeout(SOON):
+                while len(await journal(found)) < len(before) + 300:  # noqa: ASYNC110  # another process
+                    await asyncio.sleep(0.2)
+            many.process.terminate()
+            assert await many.ends() == 0, many.err.decode()
+    events = [json.loads(body) for body in await journal(found)]
+    assert events[: len(before)] == before
+    numbers: dict[str, list[int]] = {}
+    for event in events:
+        if "sequence" in event:
+            numbers.setdefault(event["subject"], []).append(event["sequence"])
+    assert all(found == list(range(1, len(found) + 1)) for found in numbers.values())
+    known = {event["subject"] for event in before if "sequence" in event}
+    went_on = {event["subject"] for event in events[len(before) :] if event["subject"] in known}
+    assert went_on
+    gaps = [event["type"] for event in events if ".gap_" in event["type"]]
+    assert gaps[:2] == ["ringback.source.gap_opened.v1", "ringback.source.gap_closed.v1"]
 
 
 async def test_rows_of_receivers_are_those_of_who_alerts(tmp_path: Path, target: Settings) -> None:
