@@ -58,7 +58,7 @@ async def test_it_waits_for_its_engine_says_so_and_then_does_all_there_is(tmp_pa
             await turns(child, 200)
             [first, *_] = await rows(child)
             life = (await child.get(f"/api/v1/callbacks/{first['callbackId']}")).json()
-            assert life["callbackId"] == first["callbackId"]
+            assert life["callback"]["callbackId"] == first["callbackId"]
             child.process.send_signal(signal.SIGTERM)
             assert await child.ends() == 0
 
