@@ -158,7 +158,7 @@ class Cluster:
                 since = {step.partition for step, at in stored if at > moment}
                 if since >= set(range(PARTITIONS)):
                     return
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.5)
 
     async def verdict(self) -> tuple[list[Fault], Logs]:
         """Halt the platform, wait until all is as it should be, or give what is not."""

@@ -121,6 +121,8 @@ async def _all_after(client: Any, stream: str, after: int) -> AsyncIterator[Msg]
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=after + 1,
             inactive_threshold=PATIENCE,
+            num_replicas=1,
+            mem_storage=True,
         ),
     )
     try:
@@ -130,8 +132,8 @@ async def _all_after(client: Any, stream: str, after: int) -> AsyncIterator[Msg]
                 reached = message.metadata.sequence.stream
                 yield message
     finally:
-        with suppress(NatsError):
-            await reader.unsubscribe()
+        with suppress(NatsError, TimeoutError):
+            await engine.delete_consumer(stream, (await reader.consumer_info()).name)
 
 
 def _put(message: Msg) -> Put:
