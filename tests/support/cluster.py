@@ -91,7 +91,7 @@ class Member:
 
     async def ready(self) -> None:
         """Wait until it does what it is for."""
-        await self.child.says("restored")
+        await self.child.says("source_hears" if "listen" in self.roles else "restored")
 
     def signal(self, number: int) -> None:
         """Send it a signal."""

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 FAULTS = int(os.environ.get("RINGBACK_FAULTS", str(len(KINDS))))
 """`make chaos` asks for more."""
-SEED = 6
+SEED = int(os.environ.get("RINGBACK_SEED", "6"))
 ROLES = ("listen", "listen", "track", "track", "track", "serve,alert", "serve,alert")
 ZOMBIES = 20
 """After so many without the fence the harm would long have been seen."""
