@@ -310,12 +310,18 @@ class Wants(Protocol):
     async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
         """Let one listener read these, the most urgent first; what is lost is wanted again."""
 
+    async def suspect(self, queue_ids: Sequence[str]) -> None:
+        """Let all listeners know that reads have shown what no frame had told, in these queues."""
+
 
 class Wishes(Protocol):
     """What `Wants` tells, as a listener hears it."""
 
     def follow(self) -> AsyncIterator[Sequence[str]]:
         """Give what trackers want to be read, each to one listener only, for ever."""
+
+    def suspicions(self) -> AsyncIterator[Sequence[str]]:
+        """Give queues of which frames are lost though somebody should hear them, for ever."""
 
 
 class Sink(Protocol):

@@ -257,6 +257,9 @@ class _NoWants:
     async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
         """Let it be."""
 
+    async def suspect(self, queue_ids: Sequence[str]) -> None:
+        """Let it be."""
+
 
 def measure() -> Iterator[Figure]:
     """Give the figures of one server."""

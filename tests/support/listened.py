@@ -58,10 +58,23 @@ class MemoryWants:
 
     def __init__(self) -> None:
         self._wishes: asyncio.Queue[Sequence[str]] = asyncio.Queue()
+        self._suspicions: list[asyncio.Queue[Sequence[str]]] = []
 
     async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
         """Let one listener read these."""
         self._wishes.put_nowait(list(conversation_ids))
+
+    async def suspect(self, queue_ids: Sequence[str]) -> None:
+        """Let all know."""
+        for each in self._suspicions:
+            each.put_nowait(list(queue_ids))
+
+    async def suspicions(self) -> AsyncIterator[Sequence[str]]:
+        """Give them to each."""
+        mine: asyncio.Queue[Sequence[str]] = asyncio.Queue()
+        self._suspicions.append(mine)
+        while True:
+            yield await mine.get()
 
     async def follow(self) -> AsyncIterator[Sequence[str]]:
         """Give them to whoever is first."""

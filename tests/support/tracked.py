@@ -30,10 +30,15 @@ class NoWants:
 
     def __init__(self) -> None:
         self.wanted: list[tuple[int, list[str]]] = []
+        self.suspected: list[list[str]] = []
 
     async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
         """Keep it."""
         self.wanted.append((partition, list(conversation_ids)))
+
+    async def suspect(self, queue_ids: Sequence[str]) -> None:
+        """Keep that."""
+        self.suspected.append(list(queue_ids))
 
 
 class Logs:

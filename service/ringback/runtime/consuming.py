@@ -21,6 +21,7 @@ from ringback.errors import AlertError, SilenceError
 from ringback.runtime.deeds import carry_out
 from ringback.runtime.firing import Firing
 from ringback.runtime.gathering import GROUP
+from ringback.runtime.missing import missed_in
 from ringback.wire import log as wire
 from ringback.wire.inputs import Ruling, decode_deed, rules_of
 
@@ -44,6 +45,8 @@ class Consuming:
         self.pulses: dict[str, tuple[datetime, Pulse]] = {}
         """What each listener last said of how it is, and when it last spoke."""
         self.firing = Firing(tracker)
+        self.lost_in: set[str] = set()
+        """Queues in which a read has shown what no frame had told. Not stored: a hint."""
         self._source = source
         self._counts = counts
 
@@ -87,7 +90,10 @@ class Consuming:
                     self._counts["redelivered"] += 1
                     self.tracker.glance(snapshot, now)
                     return ()
+                calm = not self.tracker.repair.doubts
                 change = self.tracker.observe(snapshot, now)
+                if change is not None and snapshot.read_at is not None and calm:
+                    self.lost_in.update(missed_in(change, snapshot.read_at))
                 return () if change is None else ([change],)
             case wire.Done(deed):
                 return self._carry_out(deed, now)
@@ -114,8 +120,6 @@ class Consuming:
             case wire.Hearing(listener, _, cause, since, topics):
                 calls = self.hearing.disconnected(listener, cause, since, topics, now)
                 return self._listen(calls, now)
-            case wire.Follows(listener, queue_ids):
-                return self._listen(self.hearing.follows(listener, queue_ids, now), now)
             case wire.Follows(listener, queue_ids):
                 return self._listen(self.hearing.follows(listener, queue_ids, now), now)
             case wire.Alive():

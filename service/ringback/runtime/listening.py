@@ -97,6 +97,8 @@ class Listening:
         self._partition_of = partition_of
         self._quarantine = quarantine
         self._wishes = wishes
+        self.suspect: Callable[[frozenset[str]], None] | None = None
+        """Told of queues of which frames are lost though no gap is known, if it is there."""
         self._record = record
         self._reads = reads
         self._started_at = clock.now()
@@ -258,7 +260,7 @@ class Listening:
         """Store what is heard, and that anybody listens, until cancelled. Raises `StoreError`."""
         works = [self.putting.run(), self._stay_alive()]
         if self._wishes is not None:
-            works.append(self._hear_wishes(self._wishes))
+            works += [self._hear_wishes(self._wishes), self._hear_suspicions(self._wishes)]
         await together(*works)
 
     async def finish(self) -> None:
@@ -301,6 +303,11 @@ class Listening:
     async def _hear_wishes(self, wishes: Wishes) -> None:
         async for conversation_ids in wishes.follow():
             self._wishing.add(conversation_ids)
+
+    async def _hear_suspicions(self, wishes: Wishes) -> None:
+        async for queue_ids in wishes.suspicions():
+            if self.suspect is not None:
+                self.suspect(frozenset(queue_ids))
 
     def _take_reading(self, reading: Reading, now: datetime) -> None:
         """Put what a REST answer says. Raises `FrameError`."""

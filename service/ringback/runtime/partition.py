@@ -506,6 +506,10 @@ class Partition(Gathering):
             wanted = self.tracker.repair.wants.most_urgent(WANTED_AT_ONCE, now)
             if wanted:
                 await self._means.wants.want(self.number, wanted)
+            lost_in, self._consuming.lost_in = self._consuming.lost_in, set()
+            if lost_in:
+                self._means.counts["corrections"] += 1
+                await self._means.wants.suspect(sorted(lost_in))
 
 
 def _noted(checkpoint: Checkpoint) -> Batch:

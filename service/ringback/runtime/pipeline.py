@@ -8,16 +8,15 @@ a committed position is ever shown to readers.
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 import structlog
-from msgspec import UNSET
 
 from ringback.core.clocks import Clock as PlatformClock
 from ringback.core.clocks import Skews
-from ringback.core.events import CallbackData, rfc3339
+from ringback.core.events import rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Change, Tracker
 from ringback.core.watch.feed_kinds import Pulse
@@ -28,6 +27,7 @@ from ringback.ports import Batch, Clock, Reading, Row, Store
 from ringback.runtime.desk import Freshness
 from ringback.runtime.firing import Firing
 from ringback.runtime.gathering import GROUP, Gathering
+from ringback.runtime.missing import missed_in
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import (
@@ -50,8 +50,6 @@ __all__ = ["RESTART", "Pipeline", "Quarantine"]
 log = structlog.get_logger(__name__)
 
 RESTART = "restart"
-IN_FLIGHT = timedelta(seconds=30)
-"""A move that a read shows and that is younger may still be told by a frame."""
 
 
 class Quarantine(Protocol):
@@ -187,7 +185,8 @@ class Pipeline(Gathering):
         self.take_all(changes)
         if not calm:
             return frozenset()
-        missed = frozenset(queue for change in changes for queue in _missed(change, reading))
+        sent_at = reading.sent_at
+        missed = frozenset(queue for change in changes for queue in missed_in(change, sent_at))
         self.corrections += bool(missed)
         return missed
 
@@ -372,17 +371,3 @@ def take_reading(
         return []
     change = tracker.observe(decoded, now)
     return [] if change is None else [change]
-
-
-def _missed(change: Change, reading: Reading) -> Iterator[str]:
-    """Give the queues of moves that a read shows, though frames should have shown them long ago."""
-    limit = rfc3339(reading.sent_at - IN_FLIGHT)
-    for event in change.events:
-        data = event.data
-        if (
-            isinstance(data, CallbackData)
-            and data.previous_state is not UNSET
-            and event.time < limit
-            and data.queue_id is not UNSET
-        ):
-            yield data.queue_id

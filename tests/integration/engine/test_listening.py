@@ -194,6 +194,13 @@ async def test_each_wish_reaches_one_listener(nats_url: str) -> None:
                     await asyncio.sleep(0.005)
                     for had, ear in zip(given, ears, strict=True):
                         had.extend(ear.wanted(100))
+            suspected: list[tuple[str, frozenset[str]]] = []
+            one.suspect = lambda queues: suspected.append(("a", queues))
+            other.suspect = lambda queues: suspected.append(("b", queues))
+            await wants.suspect(["queue-1"])
+            await until(lambda: len(suspected) == 2)
+            assert {queues for _, queues in suspected} == {frozenset({"queue-1"})}
+            assert [*one.wanted(9), *other.wanted(9)] == []
             asked = [one for each in given for one in each]
             assert len(asked) == len(set(asked))
 

@@ -278,3 +278,14 @@ async def test_a_source_that_fails_ends_it() -> None:
         ear = await all_.listen("a")
         with pytest.raises(ValueError, match="broken"):
             await ear.listen(Ear(error=ValueError("broken")))
+
+
+async def test_all_listeners_are_told_of_queues_in_which_frames_are_lost() -> None:
+    async with Listened().within() as all_:
+        told: list[tuple[str, frozenset[str]]] = []
+        for member in ("a", "b"):
+            ear = await all_.listen(member)
+            ear.suspect = lambda queues, member=member: told.append((member, queues))
+        await all_.wants.suspect(["queue-1"])
+        await settled()
+        assert told == [("a", frozenset({"queue-1"})), ("b", frozenset({"queue-1"}))]

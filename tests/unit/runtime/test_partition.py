@@ -602,3 +602,30 @@ async def test_nothing_that_a_frame_does_is_noted_before_it_is_committed() -> No
     assert tracking.partitions[0].reached > noted
     assert tracking.partitions[0].noted == noted
     await kill(tracking)
+
+
+@pytest.mark.parametrize("later", [20.0, 80.0])
+async def test_a_read_that_shows_what_no_frame_had_told_makes_listeners_suspicious(
+    later: float,
+) -> None:
+    logs = Logs()
+    tracking = await logs.tracked()
+    await logs.listen()
+    await logs.hear(
+        snapshot(
+            customer(state="connected", connected_at=0.0), queue(state="connected", queue_id=QUEUE)
+        )
+    )
+    await logs.live(later)
+    shown = snapshot(
+        customer(state="connected", connected_at=0.0),
+        queue(state="connected", queue_id=QUEUE),
+        agent(state="connected", connected_at=10.0),
+        read_at=later,
+    )
+    await logs.hear(shown)
+    await asyncio.sleep(2)
+    assert [kind for _, kind in await logs.told()][-1] == "callback.connected"
+    # What is young may still be told by a frame.
+    assert logs.wants.suspected == ([[QUEUE]] if later > 30 else [])
+    await tracking.close()

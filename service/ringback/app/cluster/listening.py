@@ -75,6 +75,8 @@ async def join_listening(
         reads=settings.source.kind == "genesys",
     )
     source = await stack.enter_async_context(make_source(settings, listening, clock))
+    if isinstance(source, GenesysSource):
+        listening.suspect = source.missed
     listening.resume(await last_heard(engine.steps, settings.source.name))
     member.follow("listening", listening.run)
     member.follow("source", partial(listening.listen, source))
