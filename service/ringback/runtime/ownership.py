@@ -196,8 +196,10 @@ class Ownership:
         """Take in who holds what."""
         since, self._unknown_since = self._unknown_since, None
         now = asyncio.get_running_loop().time()
-        if since is not None and now - since >= self._pause:
-            self._settled_at = now + min(MOST_PAUSE_SECONDS, self._leases.seconds)
+        if since is not None:
+            # All renew within a pause, or try to again soon after what kept them from it is over.
+            pauses = 3.0 if now - since >= self._pause else 1.5
+            self._settled_at = now + min(MOST_PAUSE_SECONDS, pauses * self._pause)
         self._view = view
         self._known.set()
 
@@ -257,7 +259,8 @@ class Ownership:
         name = one.claim.name
         try:
             renewed = await self._leases.renew(one.claim)
-            if renewed is None and one.duty.lapse is None and one.state != "giving":
+            if renewed is None and one.state in {"taking", "working"}:
+                # It has run out, or the engine has forgotten it: what it keeps is in memory.
                 renewed = await self._leases.claim(name)
         except StoreError as error:
             self._complain(error)
@@ -295,7 +298,7 @@ class Ownership:
             return
         one.state = "lost"
         self.losses[one.duty.role] += 1
-        log.warning("ownership_lost", lease=name, why=why)
+        self._log(one.duty, "ownership_lost", lease=name, why=why)
         before = one.task
         if before is not None:
             before.cancel()
@@ -372,7 +375,7 @@ class Ownership:
             return
         one = self._held[name] = _Held(duty, claim, sent_at)
         self.takeovers[duty.role] += 1
-        log.info("ownership_taken", lease=name)
+        self._log(duty, "ownership_taken", lease=name)
         self._begin(one, self._take(name, one))
 
     async def _take(self, name: str, one: _Held) -> None:
@@ -404,7 +407,7 @@ class Ownership:
             await one.duty.work.lose(name)
         await self._release(one.claim)
         self.hand_overs[one.duty.role] += 1
-        log.info("ownership_handed_over", lease=name)
+        self._log(one.duty, "ownership_handed_over", lease=name)
         self._forget(name, one)
 
     async def _release(self, claim: Claim) -> None:
@@ -414,6 +417,10 @@ class Ownership:
             self._complain(error)  # it runs out by itself
 
     # What these are made of
+
+    def _log(self, duty: Duty, event: str, **facts: str) -> None:
+        """Log what is worth a line: parts of something that comes in parts are not, each."""
+        (log.info if duty.most is None else log.debug)(event, **facts)
 
     def _forget(self, name: str, one: _Held) -> None:
         if self._held.get(name) is one:

@@ -317,6 +317,24 @@ async def test_after_an_outage_nobody_takes_what_others_still_do(house: House) -
     assert {what for _, _, what, _ in house.hands.said[before:]} == {"take"}
 
 
+@pytest.mark.parametrize("lapse", [None, 0.9 * LEASE])
+async def test_what_the_engine_has_forgotten_is_claimed_again(
+    house: House, lapse: float | None
+) -> None:
+    ann, ben = house.join("ann", lapse=lapse), house.join("ben", lapse=lapse)
+    await house.until(lambda: house.shares("ann", "ben") == [4, 4])
+    await asyncio.sleep(1)
+    before = len(house.hands.said)
+    ann.leases.cut = ben.leases.cut = True
+    await asyncio.sleep(LEASE / 2)
+    for name in [*NAMES, "member.ann", "member.ben"]:
+        house.table.remove(name)
+    ann.leases.cut = ben.leases.cut = False
+    await asyncio.sleep(10 * LEASE)
+    assert len(house.hands.said) == before
+    assert {house.table.holder(name) for name in NAMES} == {"ann", "ben"}
+
+
 async def test_who_alone_cannot_reach_the_engine_loses_to_the_others(house: House) -> None:
     ann, _ = house.join("ann"), house.join("ben")
     await house.until(lambda: house.shares("ann", "ben") == [4, 4])
