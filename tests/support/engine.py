@@ -25,7 +25,7 @@ server_name: "shared"
 host: "127.0.0.1"
 port: {port}
 http: "127.0.0.1:{monitor}"
-jetstream {{ store_dir: "{folder}/store", max_memory_store: 256MB, max_file_store: 64GB }}
+jetstream {{ store_dir: "{folder}/store", max_memory_store: 4GB, max_file_store: 256GB }}
 max_payload: 8MB
 """
 

@@ -22,7 +22,7 @@ User = Literal["listen", "track", "serve", "alert", "all", "status", "setup"]
 USERS: tuple[User, ...] = get_args(User)
 
 MOST_CONSUMERS = 10_000
-BUCKETS_BYTES = 64 * 1024 * 1024
+BUCKETS_BYTES = 8 * 1024 * 1024
 MEGABYTE = 1024 * 1024
 
 
