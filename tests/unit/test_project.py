@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,33 @@ def test_a_missing_tool_skips_by_name_with_the_command(
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match=r"promtool: apt-get install .* prometheus"):
         require_debian("prometheus", "promtool")
+
+
+APT_GET = """#!/bin/sh
+cd "${0%/*}" && mkdir busy || exit 1
+for package; do :; done
+sleep 0.2
+echo "$package" >> installed
+cp apt-get "$package"
+rmdir busy
+"""
+
+
+def test_processes_that_test_install_one_after_the_other_and_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = ["canary-one", "canary-two"]
+    apt_get = tmp_path / "apt-get"
+    apt_get.write_text(APT_GET, encoding="ascii")
+    apt_get.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("support.debian.POLICY", tmp_path / "policy-rc.d")
+    with ThreadPoolExecutor(4) as threads:  # each opens the lock anew, as processes do
+        found = list(threads.map(lambda tool: require_debian(tool, tool), tools * 2))
+    assert found == [str(tmp_path / tool) for tool in tools * 2]
+    assert sorted((tmp_path / "installed").read_text(encoding="ascii").split()) == tools
 
 
 def test_what_tests_install_starts_no_service(tmp_path: Path) -> None:
