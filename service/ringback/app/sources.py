@@ -53,7 +53,7 @@ async def make_source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[S
             yield assemble(
                 settings,
                 pipeline.clock,
-                random.Random(),  # noqa: S311  # spreads reconnects, guards nothing
+                random.SystemRandom(),
                 max_frame_bytes=FAR_TOO_LARGE * source.max_frame_bytes,
             )
 
@@ -101,7 +101,7 @@ def _websocket(settings: Settings, url: str) -> WebsocketSource:
         watchdog=source.watchdog_seconds,
         first_wait=source.reconnect_first_seconds,
         most_wait=source.reconnect_most_seconds,
-        chance=random.Random(),  # noqa: S311  # spreads reconnects, guards nothing
+        chance=random.SystemRandom(),
     )
 
 
