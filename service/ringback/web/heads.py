@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from typing import Any
 
-__all__ = ["LOOPBACK_NAMES", "address_of", "bare_host", "header", "is_address", "is_loopback"]
+__all__ = ["LOOPBACK_NAMES", "address_of", "bare_host", "header", "is_address"]
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """What a browser on this machine calls this machine."""
@@ -32,16 +32,6 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def address_of(scope: Any) -> str:  # noqa: ANN401  # as above

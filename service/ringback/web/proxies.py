@@ -7,7 +7,8 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from ringback.web.heads import address_of, is_loopback
+from ringback.settings.platform import loopback
+from ringback.web.heads import address_of
 from ringback.web.problems import send_problem
 from ringback.web.refusals import Refusal, Refusals
 
@@ -51,7 +52,7 @@ class Proxied:
             await self._app(scope, receive, send)
         elif self._trusts(address_of(scope)):
             await self._believing(scope, receive, send)
-        elif not self._only or scope["path"] in PROBES or is_loopback(address_of(scope)):
+        elif not self._only or scope["path"] in PROBES or loopback(address_of(scope)):
             await self._app(scope, receive, send)
         else:
             self._refusals[Refusal.PROXY] += 1
