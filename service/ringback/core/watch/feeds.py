@@ -242,12 +242,7 @@ def _begin(feed: Feed, rule: Rule, since: datetime, now: datetime) -> Alarm:
     if alarm is None:
         alarm = Alarm(rule.name)
         feed.alarms = [*feed.alarms, alarm]
-    alarm.damped = alarm.resolved_at is not None and now - alarm.resolved_at < rule.damping
-    alarm.episode += 1
-    alarm.since, alarm.fired_at = since, now
-    alarm.acknowledged_by = alarm.acknowledged_at = alarm.over_at = None
-    alarm.kind, alarm.severity, alarm.summary = rule.kind, rule.severity.value, rule.summary
-    alarm.labels = rule.labels
+    rule.begin(alarm, since, now)
     return alarm
 
 
