@@ -105,6 +105,7 @@ class Feeds:
         feed = self._feed(source)
         if pulse != feed.pulse:
             feed.pulse, feed.pulse_at = pulse, now
+            self._unsaved.add(source)
         return self.look(now)
 
     def alive(self, now: datetime) -> list[Event]:

@@ -204,6 +204,18 @@ def test_when_it_was_last_heard_is_stored() -> None:
     assert alert(it.wait(1000)).rule == "source_silent"
 
 
+def test_what_was_felt_last_is_stored_though_it_alarms_nobody() -> None:
+    it = follower("lagging")
+    beats(it, 100, behind_since=at(99))
+    it.follow(101, customer(connected_at=101))
+    for change in it.tracker.alive(SOURCE, at(101)):
+        it._commit(change)
+    assert beats(it, 102) == []
+    assert it.restart(300) == []
+    beats(it, 301, behind_since=at(300))
+    assert [kind(event) for event in it.restart(400)] == ["alert.firing"]
+
+
 def test_one_that_flaps_is_damped() -> None:
     it = follower("source_blind")
     for begin in (0, 200):
