@@ -30,7 +30,7 @@ def report_of(pipeline: Pipeline, source: Source, kind: str, at: float) -> Sourc
             failed=dict(reconciliation.failures),
         )
     channels = None if genesys is None else genesys.fleet.channels
-    gaps = [gap for gap in repair.ledger.gaps.values() if gap.source == source.name]
+    gaps = repair.ledger.of(source.name)
     return SourceReport(
         name=source.name,
         kind=kind,
