@@ -19,8 +19,8 @@ from ringback.core.tracker import Tracker
 from ringback.ports import Entry, Reading
 from ringback.runtime.daemon import Budgets, Daemon
 from ringback.runtime.pipeline import Pipeline
-from ringback.settings import Settings
-from ringback.settings.schema import GenesysSettings, Secret, SourceSettings
+from ringback.settings import Secret, Settings
+from ringback.settings.sources import GenesysSettings, SourceSettings
 from ringback.simulator.centre import ContactCentre, Emission
 from ringback.simulator.genesys.limits import Limits
 from ringback.simulator.genesys.server import GenesysCloud
