@@ -98,6 +98,7 @@ class Feeds:
         for feed in self.feeds.values():
             counts = feed.undecodable
             counts[minute] = counts.get(minute, 0) + 1
+        self._unsaved.update(self.feeds)
         return self.look(now)
 
     def beats(self, source: str, pulse: Pulse, now: datetime) -> list[Event]:

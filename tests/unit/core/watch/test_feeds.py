@@ -152,6 +152,14 @@ def test_ten_bad_frames_in_an_hour_are_too_many_until_they_are_an_hour_old() -> 
     assert alerts(it) == ["alert.firing", "alert.resolved"]
 
 
+def test_bad_frames_are_counted_over_a_restart() -> None:
+    it = follower("undecodable_frames")
+    for second in range(9):
+        undecodable(it, second)
+    it.restart(100)
+    assert undecodable(it, 101) == ["alert.firing"]
+
+
 def test_bad_frames_that_come_slowly_are_not_too_many() -> None:
     it = follower("undecodable_frames")
     for number in range(30):
