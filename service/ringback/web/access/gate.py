@@ -41,7 +41,7 @@ class Admitting(Protocol):
     def refuse(self, scope: Any) -> int:  # noqa: ANN401  # as above
         """Note that a stranger is turned away; give how many seconds they have to wait."""
 
-    def staying(self, admission: Admission, scope: Any) -> AbstractContextManager[None]:  # noqa: ANN401
+    def staying(self, admission: Admission, scope: Any) -> AbstractContextManager[None]:  # noqa: ANN401  # as above
         """Note that somebody is being served, for as long as it takes."""
 
 
