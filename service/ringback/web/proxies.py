@@ -41,6 +41,7 @@ class Proxied:
     ) -> None:
         """`proxies` are addresses and networks; with `only`, who comes past them is refused."""
         self._app = app
+        # uvicorn has ASGI types of its own.
         self._believing: Any = ProxyHeadersMiddleware(app, list(proxies))  # type: ignore[arg-type]
         self._trusts = trusting(proxies)
         self._refusals = refusals
@@ -48,9 +49,7 @@ class Proxied:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
-        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
-            await self._app(scope, receive, send)
-        elif self._trusts(address_of(scope)):
+        if self._trusts(address_of(scope)):
             await self._believing(scope, receive, send)
         elif not self._only or scope["path"] in PROBES or loopback(address_of(scope)):
             await self._app(scope, receive, send)

@@ -78,9 +78,6 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
-        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
-            await self._app(scope, receive, send)
-            return
         admission = self._access.admit(scope)
         by_cookie = admission is not None and admission.session is not None
         if self._origins.foreign(scope, by_cookie=by_cookie):
