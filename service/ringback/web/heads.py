@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from typing import Any
 
-__all__ = ["LOOPBACK_NAMES", "address_of", "bare_host", "header", "is_address"]
+__all__ = ["LOOPBACK_NAMES", "address_of", "bare_host", "header", "is_address", "names_tag"]
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """What a browser on this machine calls this machine."""
@@ -23,6 +23,12 @@ def bare_host(authority: str) -> str | None:
     """Take the port off `host:port`, and give the host in lower case."""
     matched = HOST.fullmatch(authority.lower())
     return matched and (matched["bracketed"] or matched["plain"])
+
+
+def names_tag(if_none_match: str, tag: str) -> bool:
+    """Whether an asker has an answer. A proxy that compresses may have made its tag a weak one."""
+    had = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return tag.removeprefix("W/") in had or "*" in had
 
 
 def is_address(host: str) -> bool:
