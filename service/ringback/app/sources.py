@@ -61,9 +61,7 @@ async def make_source(settings: Settings, pipeline: Pipeline) -> AsyncIterator[S
 def queue_names(source: Source) -> Mapping[str, str]:
     """Give the names of queues by id, as far as a source knows them."""
     match source:
-        case GenesysSource():
-            return {queue.id: queue.name for queue in source.queues.values()}
-        case _SimulatedSource():
+        case GenesysSource() | _SimulatedSource():
             return source.queue_names
         case _:
             return {}
