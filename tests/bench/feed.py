@@ -18,29 +18,20 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from bench.frames import snapshot
+from bench.parts import begin
 from bench.result import Figure
 from ringback.app.showing import Showing
-from ringback.core.policy import Policy
-from ringback.core.tracker import Tracker
-from ringback.runtime.clock import SystemClock
-from ringback.runtime.logs import configure_logging
 from ringback.runtime.pipeline import Pipeline
-from ringback.runtime.quarantine import Quarantine
-from ringback.runtime.tuning import tune
 from ringback.settings import Settings
-from ringback.stores.sqlite import SqliteStore
 from ringback.vitals.feed import measures_of_feed
 from ringback.web.app import create_app
 from ringback.web.journal import MOST_ENTRIES
 from ringback.web.metrics import Metrics
 from ringback.web.server import WebServer
-from ringback.wire.cloudevents import Encoder
-from ringback.wire.decode import Decoder
 from support.access import Notebook
 from support.runtime import Ear
 from support.web import HEALTHY
@@ -64,19 +55,7 @@ ENTRY = re.compile(rb"id: (\d+)\ndata: \{\"s")
 
 async def serve(folder: Path) -> None:
     """Be the daemon; begin the load at a line on standard input, then tell how it went."""
-    configure_logging("error")
-    tune()
-    clock = SystemClock()
-    store = await SqliteStore.open(folder / "bench.db", timedelta(days=7))
-    pipeline = Pipeline(
-        tracker=Tracker(Policy()),
-        decoder=Decoder(),
-        encoder=Encoder("bench"),
-        store=store,
-        clock=clock,
-        source="main",
-        quarantine=Quarantine(lambda _at, _frame: None),
-    )
+    pipeline, store = await begin(folder, "main")
     showing = Showing(Settings(), pipeline, store, Ear(), Notebook())
     metrics = Metrics(lambda: measures_of_feed(showing.feed), "bench")
     app = create_app(HEALTHY, metrics.expose, handlers=showing.handlers)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,19 +20,10 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from bench import frames
+from bench.parts import begin
 from bench.result import Figure
-from ringback.core.policy import Policy
-from ringback.core.tracker import Tracker
-from ringback.runtime.clock import SystemClock
-from ringback.runtime.logs import configure_logging
-from ringback.runtime.pipeline import Pipeline
-from ringback.runtime.quarantine import Quarantine
-from ringback.runtime.tuning import tune
 from ringback.sources.websocket import WebsocketSource
-from ringback.stores.sqlite import SqliteStore
-from ringback.wire.cloudevents import Encoder
 from ringback.wire.conversations import CallbackNotification, ConversationNotification
-from ringback.wire.decode import Decoder
 
 COUNT = 40_000
 ROUNDS = 3
@@ -70,19 +60,7 @@ async def bare(url: str) -> float:
 
 async def whole(url: str, folder: Path) -> float:
     """Receive, decode, track, commit; seconds from the first frame to the last commit."""
-    configure_logging("error")
-    tune()
-    clock = SystemClock()
-    store = await SqliteStore.open(folder / "bench.db", timedelta(days=7))
-    pipeline = Pipeline(
-        tracker=Tracker(Policy()),
-        decoder=Decoder(),
-        encoder=Encoder("bench"),
-        store=store,
-        clock=clock,
-        source="bench",
-        quarantine=Quarantine(lambda _at, _frame: None),
-    )
+    pipeline, store = await begin(folder, "bench")
     source = WebsocketSource(
         "bench",
         url,

@@ -126,7 +126,13 @@ async def test_the_feed_is_followed_over_tls_both_ways(tmp_path: Path) -> None:
                         break
             assert events.headers["strict-transport-security"]
         socket = f"wss://localhost:{said.port}/api/v1/feed?after=0"
-        async with connect(socket, ssl=trusted, additional_headers=given, proxy=None) as feed:
+        async with connect(
+            socket,
+            ssl=trusted,
+            additional_headers=given,
+            proxy=None,
+            max_queue=None,  # or its goodbye waits behind what nobody reads
+        ) as feed:
             assert "specversion" in await feed.recv()
         with pytest.raises(InvalidStatus) as refused:
             await connect(socket, ssl=trusted, proxy=None)

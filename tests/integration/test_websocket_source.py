@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +12,7 @@ from websockets.http11 import Request, Response
 
 from ringback.sources.socket import Cause
 from ringback.sources.websocket import WebsocketSource
+from support.gateway import free_port
 from support.intake import Ears
 
 LIMIT = 10_000
@@ -108,13 +108,6 @@ async def plain_server(answer: bytes | None) -> AsyncIterator[int]:
         for transport in opened:
             transport.abort()
         await asyncio.sleep(0)
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 async def test_hears_text_and_binary_in_order_without_compression() -> None:

@@ -100,6 +100,8 @@ async def browsing(endpoint: str) -> AsyncIterator[Look]:
         try:
             yield look
         finally:
+            # Shown only of a test that has failed.
+            sys.stdout.write(f"the pages complained of: {look.complaints}\n")
             for context in browser.contexts:
                 await context.close()
             await browser.close()

@@ -101,24 +101,26 @@ def end(world: World, callback: Callback) -> Script:
     callback.close()
 
 
+def taken(world: World, callback: Callback) -> Script:
+    """Let the agent who is offered it next accept at once."""
+    yield from offered(world, callback)
+    callback.accept()
+    yield from end(world, callback)
+
+
 def due_not_released(world: World, callback: Callback, stuck: Stuck) -> Script:
     stuck.since = world.now + timedelta(seconds=60)
     callback.schedule(stuck.since)
     yield 60 + stuck.stay
     callback.release()
-    yield from offered(world, callback)
-    callback.accept()
-    yield from end(world, callback)
+    yield from taken(world, callback)
 
 
 def waiting(world: World, callback: Callback, stuck: Stuck) -> Script:
-    """Wait; the agent who is offered it at last accepts at once."""
     callback.enqueue()
     stuck.since = world.now
     yield stuck.stay
-    yield from offered(world, callback)
-    callback.accept()
-    yield from end(world, callback)
+    yield from taken(world, callback)
 
 
 def waiting_though_offered(world: World, callback: Callback, stuck: Stuck) -> Script:
@@ -132,9 +134,7 @@ def waiting_though_offered(world: World, callback: Callback, stuck: Stuck) -> Sc
         yield 10.0
         callback.refuse("client")
     yield until
-    yield from offered(world, callback)
-    callback.accept()
-    yield from end(world, callback)
+    yield from taken(world, callback)
 
 
 def unanswered(world: World, callback: Callback, stuck: Stuck) -> Script:
@@ -175,9 +175,7 @@ def alerting_too_long(world: World, callback: Callback, stuck: Stuck) -> Script:
     yield timeout + stuck.stay
     callback.refuse("system")
     yield 30.0
-    yield from offered(world, callback)
-    callback.accept()
-    yield from end(world, callback)
+    yield from taken(world, callback)
 
 
 def not_dialled(world: World, callback: Callback, stuck: Stuck) -> Script:
@@ -301,9 +299,7 @@ def rescheduled_often(world: World, callback: Callback, stuck: Stuck) -> Script:
         stuck.since = world.now
     yield 60.0
     callback.release()
-    yield from offered(world, callback)
-    callback.accept()
-    yield from end(world, callback)
+    yield from taken(world, callback)
 
 
 def voicemail_pending(world: World, callback: Callback, stuck: Stuck) -> Script:
@@ -311,9 +307,7 @@ def voicemail_pending(world: World, callback: Callback, stuck: Stuck) -> Script:
     stuck.since = world.now
     yield stuck.stay
     callback.store_voicemail("complete")
-    yield from offered(world, callback)
-    callback.accept()
-    yield from end(world, callback)
+    yield from taken(world, callback)
 
 
 def ownership_expiring(world: World, callback: Callback, stuck: Stuck) -> Script:
@@ -321,9 +315,7 @@ def ownership_expiring(world: World, callback: Callback, stuck: Stuck) -> Script
     callback.enqueue()
     stuck.since = world.now + timedelta(hours=2)
     yield stuck.since + timedelta(seconds=stuck.stay)
-    yield from offered(world, callback)
-    callback.accept()
-    yield from end(world, callback)
+    yield from taken(world, callback)
 
 
 LONG_WAIT = frozenset({"never_offered", "waiting_too_long", "waiting_unusually_long"})

@@ -1,9 +1,10 @@
 """What a daemon can listen to in tests: a peer that sends what it is told, a contact centre."""
 
 import asyncio
+import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ __all__ = [
 
 NUMBER = "+15550142233"
 NAME = "Canary Quetzal"
+PORTS = range(20_000, 32_768)
+"""The kernel's own choice begins behind them."""
 BUSY = Options(arrivals_per_minute=120, agents=100, speed=20, max_live=100)
 
 
@@ -66,10 +69,12 @@ class Gateway:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Give a port that nobody listens on, and that nobody is given who asks for any."""
+    while True:
+        port = secrets.choice(PORTS)  # `random` draws the same in all processes that test
+        with closing(socket.socket()) as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 @asynccontextmanager

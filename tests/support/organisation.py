@@ -20,8 +20,8 @@ from ringback.ports import Entry, Reading
 from ringback.runtime.daemon import Daemon
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.supervision import Budgets
-from ringback.settings import Settings
-from ringback.settings.schema import GenesysSettings, Secret, SourceSettings
+from ringback.settings import Secret, Settings
+from ringback.settings.sources import GenesysSettings, SourceSettings
 from ringback.simulator.centre import ContactCentre, Emission
 from ringback.simulator.genesys.limits import Limits
 from ringback.simulator.genesys.server import GenesysCloud

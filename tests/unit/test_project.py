@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_the_lock_of_npm_has_a_hash_of_each_and_names_no_host() -> None:
     assert all(each["integrity"].startswith("sha512-") for each in packages.values())
     assert all(each["license"] for each in packages.values())
     assert '"resolved"' not in text
+    assert "://" not in text  # npm writes `funding` as well, and can do without
 
 
 def shipped(folder: Path) -> set[str]:
@@ -122,6 +124,33 @@ def test_a_missing_tool_skips_by_name_with_the_command(
         require_debian("prometheus", "promtool")
 
 
+APT_GET = """#!/bin/sh
+cd "${0%/*}" && mkdir busy || exit 1
+for package; do :; done
+sleep 0.2
+echo "$package" >> installed
+cp apt-get "$package"
+rmdir busy
+"""
+
+
+def test_processes_that_test_install_one_after_the_other_and_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = ["canary-one", "canary-two"]
+    apt_get = tmp_path / "apt-get"
+    apt_get.write_text(APT_GET, encoding="ascii")
+    apt_get.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("support.debian.POLICY", tmp_path / "policy-rc.d")
+    with ThreadPoolExecutor(4) as threads:  # each opens the lock anew, as processes do
+        found = list(threads.map(lambda tool: require_debian(tool, tool), tools * 2))
+    assert found == [str(tmp_path / tool) for tool in tools * 2]
+    assert sorted((tmp_path / "installed").read_text(encoding="ascii").split()) == tools
+
+
 def test_what_tests_install_starts_no_service(tmp_path: Path) -> None:
     policy = tmp_path / "policy-rc.d"
     with no_service_starts(policy):
@@ -133,6 +162,7 @@ def test_what_tests_install_starts_no_service(tmp_path: Path) -> None:
     assert policy.read_text(encoding="ascii") == "somebody's own"
 
 
+GRACE = "THREAD_GRACE_SECONDS = 5.0"
 RULES = {
     "a skip": ("import pytest\ndef test(): pytest.skip('because')", "RINGBACK_NO_SKIPS"),
     "a skipped module": (
@@ -161,7 +191,10 @@ def test(): threading.Thread(target=time.sleep, args=(30,), name="mine", daemon=
 @pytest.mark.parametrize("left", RULES)
 def test_nothing_may_be_left_behind_or_left_out(tmp_path: Path, left: str) -> None:
     source, complaint = RULES[left]
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    assert GRACE in conftest
+    hasty = conftest.replace(GRACE, "THREAD_GRACE_SECONDS = 0.1")
+    (tmp_path / "conftest.py").write_text(hasty, encoding="utf-8")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "test_it.py").write_text(source, encoding="utf-8")
     done = subprocess.run(

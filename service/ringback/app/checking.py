@@ -112,7 +112,7 @@ async def _genesys(settings: Settings, clock: Clock) -> list[Finding]:
     genesys = settings.genesys
     patterns = Patterns(genesys.queues, genesys.queues_except)
     region = find_region(genesys.region) if genesys.region else "hosts of its own"
-    chance = random.Random()  # noqa: S311  # spreads retries, guards nothing
+    chance = random.SystemRandom()
     async with make_client(settings, clock, chance) as client:
         return await Check(
             client,

@@ -64,7 +64,7 @@ class Delivery:
         self._desk = desk
         self._kinds = {name: one.kind for name, one in settings.receivers.items()}
         wording = Wording(places)
-        chance = random.Random()  # noqa: S311  # spreads retries, guards nothing
+        chance = random.SystemRandom()
         self.outboxes = [
             Outbox(
                 name,

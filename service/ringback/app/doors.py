@@ -16,7 +16,7 @@ from ringback.web.access.access import Access
 from ringback.web.access.login import Logins, login_handlers
 from ringback.web.access.sessions import Sessions
 from ringback.web.app import Reach
-from ringback.web.heads import LOOPBACK_NAMES, is_loopback
+from ringback.web.heads import LOOPBACK_NAMES
 from ringback.web.health import Check, Status
 from ringback.web.proxies import trusting
 from ringback.web.refusals import Refusals
@@ -60,7 +60,7 @@ class Doors:
 
     def trusts(self, address: str) -> bool:
         """Whether many come from an address, as from a proxy."""
-        return is_loopback(address) or self._is_proxy(address)
+        return loopback(address) or self._is_proxy(address)
 
     def handlers(self) -> list[Any]:
         """Give the handlers of login and logout, where there is a need for them."""

@@ -60,7 +60,7 @@ async def make_source(
             yield assemble(
                 settings,
                 clock,
-                random.Random(),  # noqa: S311  # spreads reconnects, guards nothing
+                random.SystemRandom(),
                 max_frame_bytes=FAR_TOO_LARGE * source.max_frame_bytes,
             )
 
@@ -68,9 +68,7 @@ async def make_source(
 def queue_names(source: Source) -> Mapping[str, str]:
     """Give the names of queues by id, as far as a source knows them."""
     match source:
-        case GenesysSource():
-            return {queue.id: queue.name for queue in source.queues.values()}
-        case _SimulatedSource():
+        case GenesysSource() | _SimulatedSource():
             return source.queue_names
         case _:
             return {}
@@ -127,7 +125,7 @@ def _websocket(settings: Settings, url: str) -> WebsocketSource:
         watchdog=source.watchdog_seconds,
         first_wait=source.reconnect_first_seconds,
         most_wait=source.reconnect_most_seconds,
-        chance=random.Random(),  # noqa: S311  # spreads reconnects, guards nothing
+        chance=random.SystemRandom(),
     )
 
 

@@ -104,7 +104,7 @@ class Ledger:
         """
         for key, packed in rows:
             self._restore(key, packed, carry_on=carry_on)
-        self.gaps = dict(sorted(self.gaps.items(), key=lambda item: item[1].since))
+        self._sort()
 
     def _restore(self, key: str, packed: bytes, *, carry_on: bool) -> None:
         if key.startswith(LEDGER):
@@ -234,7 +234,10 @@ class Ledger:
         if heard_all:
             data = SourceData(source_name=source, cause=cause, observed_time=rfc3339(now))
             events.append(_event(source, f"{gap.id}/disconnected", "disconnected", since, data))
+        latest = next(reversed(self.gaps.values()), gap)
         self.gaps[gap.id] = gap
+        if since < latest.since:  # one that was noticed late
+            self._sort()
         self.opened[cause] += 1
         self.save(gap)
         if not topics:
@@ -262,6 +265,11 @@ class Ledger:
         """Let a gap that has changed be stored, if it is kept still."""
         if gap.id in self.gaps:
             self._unsaved[LEDGER + gap.id] = _encode_gap(gap)
+
+    def _sort(self) -> None:
+        """Put the gaps in order; the names of those that began at once get longer."""
+        gaps = sorted(self.gaps.values(), key=lambda gap: (gap.since, len(gap.id), gap.id))
+        self.gaps = {gap.id: gap for gap in gaps}
 
     def _name(self, source: str, since: datetime) -> str:
         name = first = f"{source}/{rfc3339(since)}"

@@ -22,7 +22,7 @@ from ringback.core.watch.notices import Notices
 from ringback.errors import DeliveryError, DeliveryFault, PositionGone
 from ringback.ports import Entry, Past, Receiver
 from ringback.runtime.desk import Books
-from ringback.wire.cloudevents import decode
+from ringback.wire.cloudevents import decode_known
 
 __all__ = ["Outbox", "Patience"]
 
@@ -159,13 +159,11 @@ class Outbox:
     def _take(self, entries: Sequence[Entry], past: int) -> None:
         now = self._books.clock.now()
         for entry in entries:
-            if ALERT not in entry.body:
-                continue
-            event = decode(entry.body)
-            if isinstance(event.data, AlertData):
+            event = decode_known(entry.body) if ALERT in entry.body else None
+            if event is not None and isinstance(event.data, AlertData):
                 phase = Phase(event.type.split(".")[2])
                 self.notices.take(phase, event.data, event.time, now, past=entry.position <= past)
-        self._news.set()
+                self._news.set()
 
     def _fell_behind(self, cursor: int, gone: PositionGone) -> None:
         """Part of what was told is not kept any more: compare with what is."""
@@ -173,6 +171,7 @@ class Outbox:
         if cursor:
             log.warning("reader_fell_behind", reader=self._reader, after=cursor, oldest=gone.oldest)
         self.notices.forget_unless(self._fires, rfc3339(now), now)
+        self._news.set()
 
     async def _deliver(self, message: Message) -> None:
         """Send one message until it has arrived or is given up."""

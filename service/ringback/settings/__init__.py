@@ -1,7 +1,8 @@
 """What can be configured, and how it is read: TOML, with the environment on top.
 
 `schema` declares every option, `loading` reads them, `example` writes the commented file.
-Only `app` and `cli` read settings; they hand each part the numbers it needs.
+Only `app`, `cli` and the assembly of the platform's source read settings; they hand each part the
+numbers it needs.
 """
 
 from ringback.settings.cleanup import CleanupSettings
@@ -17,11 +18,11 @@ from ringback.settings.schema import (
     ShutdownSettings,
     SimulatorSettings,
     SinkSettings,
-    SourceSettings,
     StoreSettings,
     WatchSettings,
     WebSettings,
 )
+from ringback.settings.sources import SourceSettings
 
 __all__ = [
     "CleanupSettings",

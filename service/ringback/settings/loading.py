@@ -106,7 +106,7 @@ def _from_file(document: Mapping[str, Any], known: Mapping[str, Option]) -> dict
     return values
 
 
-def _from_section(section: str, keys: Any, known: Mapping[str, Option]) -> dict[str, Any]:  # noqa: ANN401  # whatever the file holds
+def _from_section(section: str, keys: object, known: Mapping[str, Option]) -> dict[str, Any]:
     if not isinstance(keys, dict):
         raise SettingsError(section, f"is a section: write its keys below [{section}]")
     values = {}
@@ -119,7 +119,7 @@ def _from_section(section: str, keys: Any, known: Mapping[str, Option]) -> dict[
     return values
 
 
-def _with_secrets(section: str, keys: Any, known: Mapping[str, Option]) -> Any:  # noqa: ANN401  # as above
+def _with_secrets(section: str, keys: object, known: Mapping[str, Option]) -> object:
     """Read the files that a table names for its secrets."""
     if not isinstance(keys, dict):
         return keys

@@ -4,7 +4,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from ringback.errors import SettingsError
-from ringback.settings.schema import GenesysSettings
+from ringback.settings.sources import GenesysSettings
 
 __all__ = ["check_platform", "loopback", "url_problem"]
 

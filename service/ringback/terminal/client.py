@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +23,7 @@ API = "/api/v1"
 PAGE = 1000
 SILENCE_SECONDS = 12.0
 """The feed has a heartbeat every 5 s: after so long without a sign the connection is dead."""
+BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 Read = TypeVar("Read")
 
@@ -110,8 +112,7 @@ class Client:
             "until": until,
             "comment": comment,
         }
-        async with self._asked("POST", "/silences", {}, msgspec.json.encode(asked)) as response:
-            await response.read()
+        await self.post("/silences", msgspec.json.encode(asked))
 
     async def follow(self, position: int) -> AsyncGenerator[list[Message], None]:
         """Give what the feed tells behind a position, all that has come at once, until it ends."""
@@ -166,7 +167,7 @@ class Client:
                 ssl=self._trust or True,
                 allow_redirects=False,
             ) as response:
-                if response.status != 200:  # noqa: PLR2004
+                if response.status != HTTPStatus.OK:
                     raise await self._refused(response)
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -187,23 +188,23 @@ class Client:
         """Say what an answer means that is none."""
         status = response.status
         said = await _said(response)
-        if status == 401:  # noqa: PLR2004
+        if status == HTTPStatus.UNAUTHORIZED:
             fault, problem = DaemonFault.UNAUTHORIZED, f"{self.url} does not know who asks"
             remedy = (
                 "this token is not one of the daemon's: check the file that holds it"
                 if self._token
                 else "give a token with --token-file or RINGBACK_TOKEN_FILE"
             )
-        elif status == 403:  # noqa: PLR2004
+        elif status == HTTPStatus.FORBIDDEN:
             fault, problem = DaemonFault.FORBIDDEN, f"{self.url} does not allow this: {said}"
             remedy = "use a token with the role it takes"
-        elif status == 404 and said:  # noqa: PLR2004
+        elif status == HTTPStatus.NOT_FOUND and said:
             fault, problem = DaemonFault.NOT_FOUND, said.rstrip(".")
             remedy = "`ringback top` lists those that are open"
-        elif status in {429, 503} and said:
+        elif status in BUSY and said:
             fault, problem = DaemonFault.NOT_READY, f"{self.url} is not ready: {said.rstrip('.')}"
             remedy = "try again in a few seconds; /readyz?verbose says what it waits for"
-        elif said and status < 500:  # noqa: PLR2004
+        elif said and status < HTTPStatus.INTERNAL_SERVER_ERROR:
             fault, problem = DaemonFault.REFUSED, f"{self.url} refuses this ({status}): {said}"
             remedy = "check that both are of about the same version"
         elif said:
@@ -216,7 +217,7 @@ class Client:
     def _strange(self, response: aiohttp.ClientResponse) -> DaemonError:
         what = f"status {response.status}, {response.content_type}"
         where = response.headers.get("Location", "")
-        if 300 <= response.status < 400 and where:  # noqa: PLR2004
+        if where and HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
             host = urlsplit(where).netloc or "another path"
             what = f"a redirect to {host}"
         return DaemonError(

@@ -12,13 +12,14 @@ __all__ = ["Scale", "Signs", "span_of"]
 
 LEAST = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+A_MINUTE, HALF_A_DAY = 60, 43_200
 STEPS = (
     1,
     5,
     10,
     15,
     30,
-    60,
+    A_MINUTE,
     120,
     300,
     600,
@@ -27,7 +28,7 @@ STEPS = (
     3600,
     7200,
     14_400,
-    43_200,
+    HALF_A_DAY,
     86_400,
     604_800,
 )
@@ -84,7 +85,7 @@ class Scale(msgspec.Struct, frozen=True):
         begin = self.began.astimezone(zone)
         midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
         at = midnight + timedelta(seconds=((begin - midnight).total_seconds() // step + 1) * step)
-        form = "%H:%M:%S" if step < 60 else "%b %d" if step >= 43_200 else "%H:%M"  # noqa: PLR2004
+        form = "%H:%M:%S" if step < A_MINUTE else "%b %d" if step >= HALF_A_DAY else "%H:%M"
         text = ""
         while at < self.until:
             column, label = int(self.column(at)), f"{sign}{at:{form}}"

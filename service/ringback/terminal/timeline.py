@@ -7,6 +7,7 @@ from datetime import datetime
 from rich.text import Text
 
 from ringback.terminal.answers import Row
+from ringback.terminal.choosing import waited
 from ringback.terminal.drawing import LEAST_WIDTH, Around, Drawing
 from ringback.terminal.lanes import FOR_WIDTH, lanes
 from ringback.terminal.lives import Deadline, Leg, Life, LifeAlert
@@ -90,11 +91,8 @@ def _facts(on: Drawing, row: Row) -> Iterator[Text]:
     if row.user_id:
         facts.append(f"agent {short(row.user_id)}")
     facts.append(f"offers {row.offers}{_results(on)}")
-    waited = row.wait_seconds
-    if life.ended is None and row.state == "waiting":
-        waited = max(waited, (on.now - row.since).total_seconds())
-    if waited:
-        facts.append(f"waited {duration(waited)}")
+    if long := waited(row, on.now):
+        facts.append(f"waited {duration(long)}")
     if life.holds.total:
         held = f"held {duration(life.holds.total)}"
         longest = life.holds.longest

@@ -33,7 +33,7 @@ def report_of(desk: Desk, source: Source | None, name: str, kind: str, at: float
             failed=dict(reconciliation.failures),
         )
     channels = None if genesys is None else genesys.fleet.channels
-    gaps = [gap for gap in repair.ledger.gaps.values() if gap.source == name]
+    gaps = repair.ledger.of(name)
     return SourceReport(
         name=name,
         kind=kind,

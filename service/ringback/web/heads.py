@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from typing import Any
 
-__all__ = ["LOOPBACK_NAMES", "address_of", "bare_host", "header", "is_address", "is_loopback"]
+__all__ = ["LOOPBACK_NAMES", "address_of", "bare_host", "header", "is_address", "names_tag"]
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """What a browser on this machine calls this machine."""
@@ -25,6 +25,12 @@ def bare_host(authority: str) -> str | None:
     return matched and (matched["bracketed"] or matched["plain"])
 
 
+def names_tag(if_none_match: str, tag: str) -> bool:
+    """Whether an asker has an answer. A proxy that compresses may have made its tag a weak one."""
+    had = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return tag.removeprefix("W/") in had or "*" in had
+
+
 def is_address(host: str) -> bool:
     """Whether a host is an address, not a name."""
     try:
@@ -32,16 +38,6 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def address_of(scope: Any) -> str:  # noqa: ANN401  # as above

@@ -51,7 +51,9 @@ class HttpProtocol(H11Protocol):
         self._phase: Refusal | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(  # type: ignore[override]  # as the class above has it
+        self, transport: asyncio.Transport
+    ) -> None:
         """Begin."""
         super().connection_made(transport)
         ready = asyncio.Event()

@@ -7,7 +7,8 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from ringback.web.heads import address_of, is_loopback
+from ringback.settings.platform import loopback
+from ringback.web.heads import address_of
 from ringback.web.problems import send_problem
 from ringback.web.refusals import Refusal, Refusals
 
@@ -40,6 +41,7 @@ class Proxied:
     ) -> None:
         """`proxies` are addresses and networks; with `only`, who comes past them is refused."""
         self._app = app
+        # uvicorn has ASGI types of its own.
         self._believing: Any = ProxyHeadersMiddleware(app, list(proxies))  # type: ignore[arg-type]
         self._trusts = trusting(proxies)
         self._refusals = refusals
@@ -47,11 +49,9 @@ class Proxied:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
-        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
-            await self._app(scope, receive, send)
-        elif self._trusts(address_of(scope)):
+        if self._trusts(address_of(scope)):
             await self._believing(scope, receive, send)
-        elif not self._only or scope["path"] in PROBES or is_loopback(address_of(scope)):
+        elif not self._only or scope["path"] in PROBES or loopback(address_of(scope)):
             await self._app(scope, receive, send)
         else:
             self._refusals[Refusal.PROXY] += 1

@@ -12,8 +12,8 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from ringback.errors import SettingsError
+from ringback.settings.platform import loopback
 from ringback.web.connection import SocketProtocol
-from ringback.web.heads import is_loopback
 from ringback.web.protocol import HttpProtocol
 from ringback.web.refusals import Refusals
 
@@ -43,7 +43,7 @@ class WebServer:
         drain: float,
         tls: ssl.SSLContext | None = None,
         refusals: Refusals | None = None,
-        trusted: Callable[[str], bool] = is_loopback,
+        trusted: Callable[[str], bool] = loopback,
     ) -> None:
         """Take `port` 0 for any free one. At the end, requests have `drain` seconds to finish.
 

@@ -50,9 +50,6 @@ class Shield:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
-        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
-            await self._app(scope, receive, send)
-            return
         protected = _protected(send, encrypted=scope.get("scheme") in ("https", "wss"))
         if self._knows(scope):
             await self._app(scope, receive, protected)

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from ringback.errors import SettingsError
+from ringback.web.files import version_of
 
 __all__ = ["Certificate"]
 
@@ -64,15 +65,7 @@ class Certificate:
 
     def _version(self) -> tuple[object, ...]:
         """Tell one version of the files from another."""
-        found: list[object] = []
-        for path in self._files:
-            try:
-                state = path.stat()
-            except OSError:
-                found.append(None)
-            else:
-                found.append((state.st_mtime_ns, state.st_size, state.st_ino, state.st_mode))
-        return tuple(found)
+        return tuple(map(version_of, self._files))
 
 
 def _check_key(key: Path) -> None:

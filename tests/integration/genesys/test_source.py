@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from ringback.app.sources import queue_names
 from ringback.simulator.genesys.limits import Limits
 from ringback.simulator.kinds import Kind
 from ringback.simulator.options import Options
@@ -32,6 +33,28 @@ def test_what_was_there_before_the_start_is_found() -> None:
                 wrong = {one.split()[0]: one for one in found.wrong()}
                 # What had ended before the start is nobody's business.
                 assert [wrong[one] for one in known & wrong.keys()] == []
+
+    run_virtually(scenario())
+
+
+def test_queues_are_called_as_the_platform_calls_them_now() -> None:
+    async def scenario() -> None:
+        async with (
+            organisation(CALM) as (platform, _),
+            following(platform, queues_every_seconds=60.0) as found,
+        ):
+            await found.hearing()
+            queues = platform.centre.queues
+            assert queue_names(found.source) == {one.id: one.name for one in queues}
+            queues[0].name = "Night shift"
+            await asyncio.sleep(70)
+            assert queue_names(found.source)[queues[0].id] == "Night shift"
+            platform.remove_queue(queues[1])
+            added = platform.add_queue("Returns")
+            await asyncio.sleep(70)
+            names = queue_names(found.source)
+            assert names == {one.id: one.name for one in platform.centre.queues}
+            assert names[added.id] == "Returns"
 
     run_virtually(scenario())
 

@@ -19,7 +19,7 @@ from ringback.settings import (
     StoreSettings,
     WebSettings,
 )
-from ringback.settings.schema import GenesysSettings
+from ringback.settings.sources import GenesysSettings
 from ringback.simulator.genesys.limits import Limits
 from ringback.sources.findings import Finding, Level
 from ringback.stores.sqlite import SqliteStore

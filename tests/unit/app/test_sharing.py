@@ -11,8 +11,8 @@ import pytest
 from ringback.app.sharing import LAPSE_SECONDS, LISTEN, shared_limits
 from ringback.runtime.ownership import Ownership
 from ringback.runtime.sharing import slots
-from ringback.settings import Settings
-from ringback.settings.schema import GenesysSettings, Secret
+from ringback.settings import Secret, Settings
+from ringback.settings.sources import GenesysSettings
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.genesys.limits import Limits
 from ringback.simulator.genesys.server import GenesysCloud

@@ -15,7 +15,7 @@ from ringback.core.policy import Policy
 from ringback.ports import Deed
 from ringback.runtime.pipeline import Pipeline
 from ringback.settings import CleanupSettings, Settings
-from ringback.settings.schema import GenesysSettings, SourceSettings
+from ringback.settings.sources import GenesysSettings, SourceSettings
 from ringback.stores.memory import MemoryStore
 from ringback.web.access.access import OpenAccess
 from ringback.web.app import create_app

@@ -210,6 +210,17 @@ def test_gaps_are_in_their_order_whatever_the_order_of_the_rows() -> None:
     assert list(ledger.gaps.values()) == before
 
 
+def test_a_gap_that_is_noticed_late_has_its_place_before_and_after_a_restart() -> None:
+    follower = listening(A, B)
+    follower.blind(10, A)
+    follower.blind(20, B, since=5)
+    follower.blind(20, "v2.routing.queues.c.conversations", since=10)
+    began = [(gap.since, gap.topics[0]) for gap in follower.gaps]
+    assert began == [(at(5), B), (at(10), A), (at(10), "v2.routing.queues.c.conversations")]
+    follower.restart(30)
+    assert [(gap.since, gap.topics[0]) for gap in follower.gaps] == began
+
+
 def test_the_oldest_closed_gaps_are_forgotten() -> None:
     follower = listening()
     follower.blind(1, A, cause="refused")

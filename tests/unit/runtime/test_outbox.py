@@ -64,6 +64,17 @@ async def test_a_new_receiver_is_told_only_of_what_still_fires() -> None:
         assert (item.alert.callback_id, item.first, item.phase) == ("c-3", True, RESOLVED)
 
 
+async def test_an_entry_of_another_version_is_passed_over() -> None:
+    friend = Friend()
+    post = Post(friend)
+    bodies = [b'{"type":"ringback.alert.firing.v1"}', b'{"type":"ringback.alert.escalated.v7"}']
+    await post.store.commit(Batch({}, bodies, {}), post.clock.now())
+    async with post:
+        await post.say(FIRING, an_alert(1))
+        await asyncio.sleep(10)
+        assert numbers(friend.world) == [["c-1"]]
+
+
 async def test_one_that_fails_is_tried_at_longer_and_longer_intervals_until_it_takes_it() -> None:
     friend = Friend(*[DOWN] * 7)
     async with Post(friend, limits=Limits(gather=timedelta())) as post:

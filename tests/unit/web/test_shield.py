@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from ringback.web.heads import LOOPBACK_NAMES, is_loopback
+from ringback.settings.platform import loopback
+from ringback.web.heads import LOOPBACK_NAMES
 from ringback.web.refusals import Refusal, Refusals
 from ringback.web.shield import Shield
 
@@ -109,4 +110,4 @@ async def test_a_handlers_own_header_is_kept() -> None:
     ],
 )
 def test_what_is_loopback(host: str, local: bool) -> None:
-    assert is_loopback(host) is local
+    assert loopback(host) is local

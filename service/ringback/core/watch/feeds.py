@@ -105,6 +105,7 @@ class Feeds:
         for feed in self.feeds.values():
             counts = feed.undecodable
             counts[minute] = counts.get(minute, 0) + count
+        self._unsaved.update(self.feeds)
         return self.look(now)
 
     def beats(self, source: str, pulse: Pulse, now: datetime) -> list[Event]:
@@ -112,6 +113,7 @@ class Feeds:
         feed = self._feed(source)
         if pulse != feed.pulse:
             feed.pulse, feed.pulse_at = pulse, now
+            self._unsaved.add(source)
         return self.look(now)
 
     def alive(self, now: datetime) -> list[Event]:
@@ -249,12 +251,7 @@ def _begin(feed: Feed, rule: Rule, since: datetime, now: datetime) -> Alarm:
     if alarm is None:
         alarm = Alarm(rule.name)
         feed.alarms = [*feed.alarms, alarm]
-    alarm.damped = alarm.resolved_at is not None and now - alarm.resolved_at < rule.damping
-    alarm.episode += 1
-    alarm.since, alarm.fired_at = since, now
-    alarm.acknowledged_by = alarm.acknowledged_at = alarm.over_at = None
-    alarm.kind, alarm.severity, alarm.summary = rule.kind, rule.severity.value, rule.summary
-    alarm.labels = rule.labels
+    rule.begin(alarm, since, now)
     return alarm
 
 

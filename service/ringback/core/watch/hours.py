@@ -35,12 +35,6 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
     closed: frozenset[date] = frozenset()
     """Dates on which no span begins."""
 
-    def contain(self, at: datetime) -> bool:
-        """Whether an instant is within them; the end is not."""
-        first = _earliest_day(at)
-        spans = (_span(self, first + days * DAY) for days in range(4))
-        return any(span is not None and span[0] <= at < span[1] for span in spans)
-
     def later(self, at: datetime, by: timedelta) -> datetime | None:
         """Give the first instant within them by which so much of them has passed since `at`.
 

@@ -252,12 +252,6 @@ def _begin(callback: Callback, pending: _Pending, proof: Proof, now: datetime) -
     if alarm is None:
         alarm = Alarm(rule.name)
         callback.alarms = [*callback.alarms, alarm]
-    resolved_at = alarm.resolved_at
-    alarm.damped = resolved_at is not None and now - resolved_at < rule.damping
-    alarm.episode += 1
-    alarm.since, alarm.fired_at = pending.since, now
-    alarm.acknowledged_by = alarm.acknowledged_at = alarm.over_at = None
-    alarm.kind, alarm.severity, alarm.summary = rule.kind, rule.severity.value, rule.summary
-    alarm.labels = rule.labels
+    rule.begin(alarm, pending.since, now)
     alarm.read_at, alarm.unproved = proof
     return alarm

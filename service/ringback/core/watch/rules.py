@@ -1,13 +1,14 @@
 """Rules: what is watched, from when on it is alarming, and for whom."""
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
 from ringback.core.lifecycle import State
+from ringback.core.records import Alarm
 from ringback.core.watch.feed_kinds import FEED_KINDS
 from ringback.core.watch.hours import Hours
 from ringback.core.watch.kinds import KINDS
@@ -109,6 +110,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             long += self.sustained
         passed = at + long if self.hours is None else self.hours.later(at, long)
         return None if passed is None else Begun(passed, clock)
+
+    def begin(self, alarm: Alarm, since: datetime, now: datetime) -> None:
+        """Let its alert fire since a threshold was reached, in its words as they are now."""
+        alarm.damped = alarm.resolved_at is not None and now - alarm.resolved_at < self.damping
+        alarm.episode += 1
+        alarm.since, alarm.fired_at = since, now
+        alarm.acknowledged_by = alarm.acknowledged_at = alarm.over_at = None
+        alarm.kind, alarm.severity, alarm.summary = self.kind, self.severity.value, self.summary
+        alarm.labels = self.labels
 
 
 _encode = msgspec.json.Encoder(enc_hook=str, order="deterministic").encode

@@ -16,10 +16,10 @@ from ringback.core.watch.hours import WEEK, Hours
 from ringback.core.watch.kinds import KINDS
 from ringback.core.watch.rules import Filter, Rule, RuleSet, Severity
 from ringback.errors import SettingsError
+from ringback.settings.describing import A_NAME
 from ringback.settings.loading import closest, shown
 from ringback.settings.rules.durations import A_DURATION, parse_duration
 from ringback.settings.rules.schema import TOP, HoursTable, Key, RuleTable, WhereTable, keys_of
-from ringback.settings.schema import A_NAME
 
 __all__ = ["load_rules"]
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, inspect
 
+from ringback.settings.describing import A_NAME, NAME, means
 from ringback.settings.rules.durations import A_DURATION, DURATION
-from ringback.settings.schema import A_NAME, NAME, means
 
 __all__ = ["TOP", "HoursTable", "Key", "RuleTable", "WhereTable", "keys_of"]
 

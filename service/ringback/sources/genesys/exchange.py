@@ -4,7 +4,6 @@ Sends once and judges nothing but the way itself: what a status means, and wheth
 said in `client`.
 """
 
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ import msgspec
 from ringback import __version__
 from ringback.errors import PlatformError, PlatformFault
 from ringback.ports import Clock
+from ringback.settings.platform import loopback
 
 __all__ = ["Answer", "Exchange", "Reply"]
 
@@ -186,16 +186,9 @@ def proxy_for(url: str) -> str | None:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if _loopback(host) or proxy_bypass(host):
+    if loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(parts.scheme)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _instant(date: str | None) -> datetime | None:

@@ -60,6 +60,8 @@ class GenesysSource:
         self.fleet = fleet
         self.queues: Mapping[str, FollowedQueue] = {}
         """Those that are followed, by id."""
+        self.queue_names: Mapping[str, str] = {}
+        """What they are called; asked for each alert and each page."""
         self.reconciliation = Reconciliation(
             client,
             clock,
@@ -138,6 +140,9 @@ class GenesysSource:
             found = await discover(self.client, self._patterns)
             refuse_none(self.name, found, self._patterns)
             self._follow(difference(self.queues, found), intake, gate)
+            # One that has another name now is followed as before.
+            self.queues = {id_: found.queues.get(id_, one) for id_, one in self.queues.items()}
+            self.queue_names = {id_: one.name for id_, one in self.queues.items()}
         except (PlatformError, SourceError) as error:
             if self._discovery_problem is None:
                 log.warning("queues_not_read", problem=str(error))

@@ -15,6 +15,7 @@ from ringback.web.access.sessions import Session, Sessions
 from ringback.web.access.throttle import Throttle
 from ringback.web.access.tokens import Token, Tokens, read_tokens
 from ringback.web.connection import connection_of
+from ringback.web.files import version_of
 from ringback.web.heads import address_of, header
 from ringback.web.visitors import LOCAL, Visitor
 
@@ -51,7 +52,7 @@ class OpenAccess:
         """Say who asks."""
         return Admission(self.visitor)
 
-    def staying(self, _admission: Admission, _scope: Any) -> AbstractContextManager[None]:  # noqa: ANN401
+    def staying(self, _admission: Admission, _scope: Any) -> AbstractContextManager[None]:  # noqa: ANN401  # as above
         """Note that somebody is being served."""
         return nullcontext()
 
@@ -75,7 +76,7 @@ class Access:
         """Why the file's latest version counts for nothing; the one before does."""
         self._inside: dict[int, tuple[Admission, Any]] = {}
         self._path = path
-        self._seen = _version(path)
+        self._seen = version_of(path)
         self._tokens: Tokens = read_tokens(path)
 
     def look(self) -> None:
@@ -118,7 +119,7 @@ class Access:
         return wait
 
     @contextmanager
-    def staying(self, admission: Admission, scope: Any) -> Iterator[None]:  # noqa: ANN401
+    def staying(self, admission: Admission, scope: Any) -> Iterator[None]:  # noqa: ANN401  # as above
         """Note that somebody is being served, for as long as it takes."""
         key = id(scope)
         self._inside[key] = (admission, scope)
@@ -128,7 +129,7 @@ class Access:
             del self._inside[key]
 
     def _read_anew(self) -> None:
-        seen = _version(self._path)
+        seen = version_of(self._path)
         if seen == self._seen:
             return
         self._seen = seen
@@ -153,15 +154,6 @@ class Access:
 
 def _time() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _version(path: Path) -> tuple[int, ...]:
-    """Tell one version of a file from another."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode
 
 
 def _cookie(scope: Any, name: str) -> str:  # noqa: ANN401  # a scope of any kind

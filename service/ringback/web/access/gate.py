@@ -41,7 +41,7 @@ class Admitting(Protocol):
     def refuse(self, scope: Any) -> int:  # noqa: ANN401  # as above
         """Note that a stranger is turned away; give how many seconds they have to wait."""
 
-    def staying(self, admission: Admission, scope: Any) -> AbstractContextManager[None]:  # noqa: ANN401
+    def staying(self, admission: Admission, scope: Any) -> AbstractContextManager[None]:  # noqa: ANN401  # as above
         """Note that somebody is being served, for as long as it takes."""
 
 
@@ -78,9 +78,6 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
-        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
-            await self._app(scope, receive, send)
-            return
         admission = self._access.admit(scope)
         by_cookie = admission is not None and admission.session is not None
         if self._origins.foreign(scope, by_cookie=by_cookie):

@@ -16,6 +16,7 @@ from litestar.exceptions import HTTPException
 from ringback.core.events import Time, rfc3339
 from ringback.ports import Clock
 from ringback.web.board.board import Board
+from ringback.web.heads import names_tag
 
 __all__ = ["Answer", "Answers"]
 
@@ -128,10 +129,7 @@ def _headers(position: int, tag: str) -> dict[str, str]:
 
 
 def _has(request: Request[Any, Any, Any], tag: str) -> bool:
-    """Whether the asker has it. A proxy that compresses may have made a tag a weak one."""
-    given = request.headers.get("if-none-match", "")
-    had = {each.strip().removeprefix("W/") for each in given.split(",")}
-    return tag.removeprefix("W/") in had or "*" in had
+    return names_tag(request.headers.get("if-none-match", ""), tag)
 
 
 def _takes_gzip(request: Request[Any, Any, Any]) -> bool:

@@ -23,8 +23,8 @@ class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[
             str,
             Meta(
-                description="`acknowledge`, `silence`, `end_silence`, `bury`, `reveal`, `login` or"
-                " `logout`."
+                description="`acknowledge`, `silence`, `end_silence`, `bury`, `reload`,"
+                " `disconnect`, `reveal`, `login` or `logout`."
             ),
         ]
         | None

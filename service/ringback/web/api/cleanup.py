@@ -20,7 +20,7 @@ from ringback.core.records import Conversation
 from ringback.core.telling import proof_of
 from ringback.core.watch.zombies import Zombie, mark_of
 from ringback.web.api.answers import Answer, Answers
-from ringback.web.api.asking import read_body, read_query
+from ringback.web.api.asking import Nothing, read_body, read_query
 from ringback.web.api.describing import describe
 from ringback.web.api.session import Place
 from ringback.web.board.board import Board
@@ -191,6 +191,7 @@ def cleanup_handlers(answers: Answers, cleaning: Cleaning, place: Place) -> list
         ),
     )
     async def disconnect(request: Request[Any, Any, Any]) -> Response[bytes]:
+        read_query(request, Nothing)
         chosen = (await read_body(request, Disconnect)).conversations
         answers.begin()
         _refuse(cleaning)

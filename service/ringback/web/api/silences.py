@@ -93,8 +93,10 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
     """Make the handlers."""
     silences = deciding.tracker.silences
 
-    def shown(silence: Silence) -> SilenceShown:
-        firing = (subject_of(alarm) for alarm in answers.board.alarms.values())
+    def firing() -> list[Subject]:
+        return [subject_of(alarm) for alarm in answers.board.alarms.values()]
+
+    def shown(silence: Silence, firing: Sequence[Subject]) -> SilenceShown:
         return SilenceShown(
             id=silence.id,
             matchers=[MatcherBody(one.field, one.value, one.prefix) for one in silence.matchers],
@@ -111,7 +113,8 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
     )
     async def all_silences(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request, Nothing)
-        body = SilencesShown(**answers.begin(), silences=[shown(one) for one in silences])
+        fire = firing()
+        body = SilencesShown(**answers.begin(), silences=[shown(one, fire) for one in silences])
         return answers.answer(request, body, ticking=True)
 
     @post(
@@ -142,7 +145,7 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
             # The body is as described; it does not go with the present.
             raise ClientException(str(error), status_code=409) from None
         await deciding.committed()
-        return answers.private(SilenceAnswer(**head, silence=shown(made)))
+        return answers.private(SilenceAnswer(**head, silence=shown(made, firing())))
 
     @delete(
         "/api/v1/silences/{silence_id:str}",
@@ -166,7 +169,7 @@ def silences_handlers(answers: Answers, deciding: Silencing, audit: Audit) -> li
         except SilenceUnknown as error:
             raise NotFoundException(str(error)) from None
         await deciding.committed()
-        return answers.private(SilenceAnswer(**head, silence=shown(ended)))
+        return answers.private(SilenceAnswer(**head, silence=shown(ended, firing())))
 
     return [all_silences, silence, end_silence]
 

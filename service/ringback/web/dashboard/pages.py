@@ -10,6 +10,7 @@ from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from litestar.types import ControllerRouterHandler
 
+from ringback.web.heads import names_tag
 from ringback.web.visitors import LOOKING, roles
 
 __all__ = ["PAGE_POLICY", "Asset", "load_assets", "pages"]
@@ -80,8 +81,7 @@ def _answer(request: Request[Any, Any, Any], asset: Asset) -> Response[bytes]:
         headers["content-security-policy"] = PAGE_POLICY
         # With no-referrer its form for logging out would not say where it comes from.
         headers["referrer-policy"] = "same-origin"
-    known = request.headers.get("if-none-match", "")
-    if asset.etag in (each.strip().removeprefix("W/") for each in known.split(",")):
+    if names_tag(request.headers.get("if-none-match", ""), asset.etag):
         return Response(b"", status_code=304, headers=headers)
     return Response(asset.body, headers=headers | {"content-type": asset.kind})
 

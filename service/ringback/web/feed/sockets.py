@@ -11,7 +11,7 @@ from ringback.web.feed.following import Ending, follow
 from ringback.web.feed.portions import as_frames
 from ringback.web.feed.reader import Reader, Turn
 from ringback.web.feed.wishes import start_of
-from ringback.web.problems import problem_body
+from ringback.web.problems import send_problem
 from ringback.web.visitors import LOOKING, Role, roles, visitor_of
 
 __all__ = ["sockets_handlers"]
@@ -34,7 +34,9 @@ def sockets_handlers(feed: Feed) -> list[Any]:
             with feed.reading(reader):
                 await _serve(feed, reader, socket)
         except HTTPException as error:
-            await _refuse(socket, error)
+            await send_problem(
+                socket.scope, socket.send, error.status_code, error.detail, error.headers
+            )
 
     @get("/api/v1/feed", opt=roles(LOOKING))
     async def plain() -> None:
@@ -71,22 +73,3 @@ async def _serve(feed: Feed, reader: Reader, socket: WebSocket[Any, Any, Any]) -
         case Ending.GONE:
             # The server may have said goodbye in our place, to somebody who does not listen.
             connection.abandon()
-
-
-async def _refuse(socket: WebSocket[Any, Any, Any], error: HTTPException) -> None:
-    """Answer the handshake as any other request would be."""
-    headers = {"content-type": "application/problem+json"} | dict(error.headers or {})
-    await socket.send(
-        {
-            "type": "websocket.http.response.start",
-            "status": error.status_code,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
-    await socket.send(
-        {
-            "type": "websocket.http.response.body",
-            "body": problem_body(error.status_code, error.detail),
-            "more_body": False,
-        }
-    )

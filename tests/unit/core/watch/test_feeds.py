@@ -152,6 +152,14 @@ def test_ten_bad_frames_in_an_hour_are_too_many_until_they_are_an_hour_old() -> 
     assert alerts(it) == ["alert.firing", "alert.resolved"]
 
 
+def test_bad_frames_are_counted_over_a_restart() -> None:
+    it = follower("undecodable_frames")
+    for second in range(9):
+        undecodable(it, second)
+    it.restart(100)
+    assert undecodable(it, 101) == ["alert.firing"]
+
+
 def test_bad_frames_that_come_slowly_are_not_too_many() -> None:
     it = follower("undecodable_frames")
     for number in range(30):
@@ -202,6 +210,18 @@ def test_when_it_was_last_heard_is_stored() -> None:
     it.restart(500)
     assert it.wait(999) == []
     assert alert(it.wait(1000)).rule == "source_silent"
+
+
+def test_what_was_felt_last_is_stored_though_it_alarms_nobody() -> None:
+    it = follower("lagging")
+    beats(it, 100, behind_since=at(99))
+    it.follow(101, customer(connected_at=101))
+    for change in it.tracker.alive(SOURCE, at(101)):
+        it._commit(change)
+    assert beats(it, 102) == []
+    assert it.restart(300) == []
+    beats(it, 301, behind_since=at(300))
+    assert [kind(event) for event in it.restart(400)] == ["alert.firing"]
 
 
 def test_one_that_flaps_is_damped() -> None:

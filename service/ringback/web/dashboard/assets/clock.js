@@ -4,7 +4,7 @@
 const KEPT = 12;
 const JUMP_MS = 2000;
 
-export class ServerClock {
+class ServerClock {
   #heard = [];
   #offset = 0;
   #stoppedAt = null;

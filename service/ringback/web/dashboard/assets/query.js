@@ -2,7 +2,7 @@
 import { STATES } from "./words.js";
 
 const LISTS = ["state", "queue", "agent", "alert"];
-export const SORTS = [
+const SORTS = [
   "since",
   "scheduledTime",
   "autoDialAt",

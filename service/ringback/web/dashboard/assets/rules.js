@@ -52,7 +52,7 @@ export function Severity({ of, said = false, size = 16 }) {
 const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/;
 
 // Null for what earlier versions have told: they have not said.
-export function proofWords(proof) {
+function proofWords(proof) {
   if (!proof) return null;
   if (!proof.confirmed) {
     const why = proof.why ?? "nothing has looked again";

@@ -3,7 +3,7 @@ import { Component, html, steady } from "./html.js";
 import { COLUMNS } from "./columns.js";
 import { severityOf } from "./rules.js";
 
-export const ROW = 34;
+const ROW = 34;
 const SPARE = 8;
 
 export class Table extends Component {
