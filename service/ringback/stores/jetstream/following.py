@@ -24,7 +24,7 @@ __all__ = ["Found", "Info", "Log"]
 CHUNK = 500
 """Messages that are given at once, and asked for at once, at the most."""
 PULL_SECONDS = 30
-HEARTBEAT_SECONDS = 1
+HEARTBEAT_SECONDS = 1.0
 SILENT = 3.0
 """Seconds without as much as a heartbeat after which a consumer is given up."""
 LOOK = 5.0
@@ -295,7 +295,7 @@ class _Pull:
         request = {
             "batch": CHUNK - self._asked,
             "expires": PULL_SECONDS * NANO,
-            "idle_heartbeat": HEARTBEAT_SECONDS * NANO,
+            "idle_heartbeat": int(HEARTBEAT_SECONDS * NANO),
         }
         try:
             await self._log.connection.client.publish(
