@@ -201,7 +201,7 @@ class EngineUnreachable(StoreError):
         super().__init__(
             servers,
             f"NATS does not answer ({problem})",
-            "check that it runs, that it has JetStream, and that jetstream.servers names it",
+            "check that it runs, with JetStream and room on its disk, where jetstream.servers says",
         )
 
 

@@ -285,7 +285,8 @@ class Listening:
         self._spoke_at = now
         heard, self._heard = self._heard, 0
         undecodable, self._undecodable = self._undecodable, 0
-        self._put_all(Alive(self._member, heard, undecodable))
+        # Who waits too long for this takes it for dead.
+        self._put_all(Alive(self._member, heard, undecodable), urgent=True)
 
     def _say_again(self) -> None:
         """Say all that trackers have to know of this listener."""
@@ -329,12 +330,12 @@ class Listening:
         body = encode_message(message)
         self.putting.bring(partition, conversation_id, conversation_id, body, self._naming.once())
 
-    def _put_all(self, message: Message, *, bars: bool = False) -> None:
+    def _put_all(self, message: Message, *, bars: bool = False, urgent: bool = False) -> None:
         """Put into every partition, after what was put so before."""
         body, name = encode_message(message), self._naming.once()
         for partition in self._partitions:
             once = f"{name}.{partition}"
-            self.putting.bring(partition, REPORTS, EVERYBODY, body, once, bars=bars)
+            self.putting.bring(partition, REPORTS, EVERYBODY, body, once, bars=bars, urgent=urgent)
 
     def _report(
         self,

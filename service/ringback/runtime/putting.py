@@ -33,6 +33,7 @@ class _Message(NamedTuple):
     body: bytes
     once: str
     bars: bool
+    urgent: bool
 
 
 class Putting:
@@ -43,7 +44,10 @@ class Putting:
         self._at_once = at_once
         self._most = most
         self._lanes: dict[Lane, deque[_Message]] = {}
-        self._ready: asyncio.Queue[Lane] = asyncio.Queue()
+        self._ready: deque[Lane] = deque()
+        self._urgent: deque[Lane] = deque()
+        self._work = asyncio.Semaphore(0)
+        """How many lanes there are in both."""
         self._bars: dict[int, int] = {}
         """By partition: how many messages others must wait for."""
         self._barred: dict[int, list[Lane]] = {}
@@ -76,10 +80,12 @@ class Putting:
         once: str,
         *,
         bars: bool = False,
+        urgent: bool = False,
     ) -> None:
         """Take a message; it follows what was brought before for the same lane.
 
-        Nothing of the partition that is brought after one that `bars` goes before it.
+        Nothing of the partition that is brought after one that `bars` goes before it. One that is
+        `urgent` waits for nothing but its lane.
         """
         self._count += 1
         self._since[self._count] = asyncio.get_running_loop().time()
@@ -87,7 +93,7 @@ class Putting:
             self._room.clear()
         name = (partition, lane)
         waiting = self._lanes.get(name)
-        message = _Message(self._count, key, body, once, bars)
+        message = _Message(self._count, key, body, once, bars, urgent)
         if waiting is None:
             self._lanes[name] = deque([message])
             self._go_on(name)
@@ -112,11 +118,12 @@ class Putting:
 
     async def run(self) -> None:
         """Put until cancelled. Raises `StoreError` if the engine will never take anything."""
-        await together(*(self._work() for _ in range(self._at_once)))
+        await together(*(self._put_forever() for _ in range(self._at_once)))
 
-    async def _work(self) -> None:
+    async def _put_forever(self) -> None:
         while True:
-            lane = await self._ready.get()
+            await self._work.acquire()
+            lane = (self._urgent or self._ready).popleft()
             message = self._lanes[lane][0]
             try:
                 await self._inputs.put(lane[0], message.key, message.body, message.once)
@@ -144,9 +151,11 @@ class Putting:
 
     def _go_on(self, name: Lane) -> None:
         """Let the first of a lane be put, once nothing bars it that is not behind it."""
-        barred = name[0] in self._bars and not any(one.bars for one in self._lanes[name])
-        if not barred:
-            self._ready.put_nowait(name)
+        waiting = self._lanes[name]
+        barred = name[0] in self._bars and not any(one.bars for one in waiting)
+        if not barred or waiting[0].urgent:
+            (self._urgent if waiting[0].urgent else self._ready).append(name)
+            self._work.release()
         else:
             self._barred.setdefault(name[0], []).append(name)
 
@@ -155,4 +164,5 @@ class Putting:
         if not self._bars[partition]:
             del self._bars[partition]
             for name in self._barred.pop(partition, ()):
-                self._ready.put_nowait(name)
+                self._ready.append(name)
+                self._work.release()

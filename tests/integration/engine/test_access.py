@@ -131,7 +131,7 @@ async def test_tls_with_the_authority_and_a_certificate_of_its_own(tmp_path: Pat
         # The server says why, or just ends it: whichever comes first.
         with pytest.raises(StoreError, match=r"TLS failed|does not answer"):
             await enter(replace(trusting, tls_certificate="", tls_key=""))
-        client_key.chmod(0o640)
+        client_key.chmod(0o604)
         with pytest.raises(EngineRefused, match="tls_key: chmod 600"):
             await enter(trusting)
         with pytest.raises(EngineRefused, match=r"jetstream.tls_ca"):

@@ -101,6 +101,23 @@ async def test_what_was_under_way_before_a_bar_goes_on_and_its_lane_then_waits()
     assert [one for *_, one in log.all] == [ReadFailed("1"), Tick(), ReadFailed("2")]
 
 
+async def test_what_is_urgent_goes_before_all_but_its_own_lane() -> None:
+    log = AwayLog(LoopClock())
+    putting = Putting(log, at_once=1)
+    for number in range(5):
+        putting.bring(0, number, "c", said(number), f"{number}")
+    putting.bring(0, "reports", "~all", BODY, "5", bars=True)
+    putting.bring(0, "reports", "~all", BODY, "6", urgent=True)
+    putting.bring(1, "reports", "~all", BODY, "7", urgent=True)
+    async with running(putting):
+        await putting.all_stored()
+    assert [(partition, key) for partition, key, _ in log.all] == [
+        (1, "~all"),
+        *[(0, "c")] * 5,
+        *[(0, "~all")] * 2,
+    ]
+
+
 class Refusing(AwayLog):
     def __init__(self, error: StoreError) -> None:
         super().__init__(LoopClock())

@@ -36,7 +36,7 @@ class Seen(msgspec.Struct):
 async def look(monitor: str) -> Seen | str:
     """Ask a server's monitoring; give why that did not work, if it did not."""
     address = monitor if "://" in monitor else f"http://{monitor}"
-    shown = urlsplit(address).netloc
+    shown = urlsplit(address).netloc.rpartition("@")[2]
     limit = aiohttp.ClientTimeout(total=SECONDS)
     try:
         async with (

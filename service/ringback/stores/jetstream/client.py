@@ -81,6 +81,16 @@ class HeldClient(Client):
         await transport.connect(s.uri, DEFAULT_BUFFER_SIZE, self.options["connect_timeout"])
         self._transport = transport
 
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        """Read headers in a third of the time: a takeover reads those of every row."""
+        parts = (line.partition(b":") for line in raw.split(b"\r\n"))
+        return {
+            name.decode("ascii", "replace"): value.strip().decode("utf-8", "replace")
+            for name, colon, value in parts
+            if colon
+        }
+
     def _connect_command(self) -> bytes:
         if self.encrypted and not (
             isinstance(self._transport, _Transport) and self._transport.encrypted

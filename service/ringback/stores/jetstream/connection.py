@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 ANSWER = 2.0
 """Seconds that a store has to be answered in, before it is tried again."""
-ANSWER_API = 5.0
+ANSWER_API = 3.0
 FIRST_WAIT = 0.05
 LONGEST_WAIT = 1.0
 AGAIN = 0.25

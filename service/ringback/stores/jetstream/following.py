@@ -7,12 +7,14 @@ silent, or is gone with its server.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from ringback.errors import EngineForeign, PositionGone
@@ -24,7 +26,11 @@ __all__ = ["Found", "Info", "Log"]
 CHUNK = 500
 """Messages that are given at once, and asked for at once, at the most."""
 PULL_SECONDS = 30
-HEARTBEAT_SECONDS = 1
+HEARTBEAT_SECONDS = 1.0
+FORGOTTEN_SECONDS = 30
+"""After so long without being asked the engine forgets a consumer."""
+FIRST_PATIENCE = 2.0
+"""Seconds that making a consumer may take at first."""
 SILENT = 3.0
 """Seconds without as much as a heartbeat after which a consumer is given up."""
 LOOK = 5.0
@@ -100,7 +106,7 @@ class Log:
         """Give the stream's first and last sequences."""
         return (await self.info()).state
 
-    async def last_in_chunks(self) -> AsyncIterator[Sequence[Found]]:
+    async def last_in_chunks(self) -> AsyncGenerator[Sequence[Found], None]:
         """Give the last message of each subject as of when the first chunk was asked for.
 
         If a consumer is lost on the way, what has come meanwhile is given too.
@@ -116,7 +122,7 @@ class Log:
                     return
             await asyncio.sleep(PAUSE)
 
-    async def read(self, after: int, last: int) -> AsyncIterator[Sequence[Found]]:
+    async def read(self, after: int, last: int) -> AsyncGenerator[Sequence[Found], None]:
         """Give what follows `after` up to `last`."""
         while after < last:
             pull = _Pull(self, _from(after))
@@ -130,7 +136,7 @@ class Log:
                     return
             await asyncio.sleep(PAUSE)
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[Found]]:
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[Found], None]:
         """Give what follows `after`, for ever; an empty chunk now and then when nothing does.
 
         Raises `PositionGone` and `EngineForeign`.
@@ -205,6 +211,9 @@ class _Pull:
         self._delivered = 0
         self._given = 0
         self._failed = False
+        self._name = ""
+        self._subscription: Subscription | None = None
+        self._patience = FIRST_PATIENCE / 2
         self._looked = asyncio.get_running_loop().time()
         self.pending = 0
         """How many messages there were when it was made."""
@@ -212,42 +221,50 @@ class _Pull:
         """Whether all of those were given."""
 
     async def __aenter__(self) -> None:
-        client = self._log.connection.client
-        self._inbox = client.new_inbox()
-        connection, stream = self._log.connection, self._log.stream
-
-        async def make() -> _Consumer:
-            request = {
-                "stream_name": stream,
-                "config": {
-                    **self._begin,
-                    "filter_subject": self._log.subjects,
-                    "ack_policy": "none",
-                    "replay_policy": "instant",
-                    "max_deliver": 1,
-                    "mem_storage": True,
-                    "num_replicas": 1,
-                    "inactive_threshold": 30 * NANO,
-                },
-            }
-            return await connection.ask(f"CONSUMER.CREATE.{stream}", request, _Consumer)
-
+        connection = self._log.connection
         connection.readers.add(self._fail)
-        self._subscription = await client.subscribe(self._inbox, cb=self._take)
-        made = await connection.persist(make, stream)
+        try:
+            self._inbox = connection.client.new_inbox()
+            self._subscription = await connection.client.subscribe(self._inbox, cb=self._take)
+            made = await connection.persist(self._make, self._log.stream)
+        except BaseException:
+            await self._leave()
+            raise
         self._name, self.pending = made.name, made.num_pending
         self.whole = self.pending == 0
 
     async def __aexit__(self, *_: object) -> Literal[False]:
-        connection = self._log.connection
-        connection.readers.discard(self._fail)
-        try:
-            await self._subscription.unsubscribe()
-            gone = f"$JS.API.CONSUMER.DELETE.{self._log.stream}.{self._name}"
-            await connection.client.publish(gone)
-        except Exception:  # noqa: BLE001, S110  # the engine forgets it by itself
-            pass
+        await self._leave()
         return False
+
+    async def _make(self) -> _Consumer:
+        """Try to make the consumer; each time more patiently, since that may take its time."""
+        self._patience *= 2
+        config = {
+            **self._begin,
+            "filter_subject": self._log.subjects,
+            "ack_policy": "none",
+            "replay_policy": "instant",
+            "max_deliver": 1,
+            "mem_storage": True,
+            "num_replicas": 1,
+            "inactive_threshold": FORGOTTEN_SECONDS * NANO,
+        }
+        stream = self._log.stream
+        request = {"stream_name": stream, "config": config}
+        return await self._log.connection.ask(
+            f"CONSUMER.CREATE.{stream}", request, _Consumer, self._patience
+        )
+
+    async def _leave(self) -> None:
+        """Let go of what was begun; what the engine is not told it forgets by itself."""
+        client = self._log.connection.client
+        self._log.connection.readers.discard(self._fail)
+        with suppress(NatsError, OSError):
+            if self._subscription is not None:
+                await self._subscription.unsubscribe()
+            if self._name:
+                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._log.stream}.{self._name}")
 
     def due(self) -> bool:
         """Say whether it is time to look whether all is well."""
@@ -295,7 +312,7 @@ class _Pull:
         request = {
             "batch": CHUNK - self._asked,
             "expires": PULL_SECONDS * NANO,
-            "idle_heartbeat": HEARTBEAT_SECONDS * NANO,
+            "idle_heartbeat": int(HEARTBEAT_SECONDS * NANO),
         }
         try:
             await self._log.connection.client.publish(

@@ -1,6 +1,7 @@
 """The log of inputs."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from ringback.ports import Input
 from ringback.stores.jetstream.connection import Connection
@@ -39,8 +40,9 @@ class JetStreamInputs:
         Raises `PositionGone`, and `EngineForeign` when the stream was emptied.
         """
         log = Log(self._connection, self._subjects.inputs, self._subjects.inputs_of(partition))
-        async for chunk in log.follow(after):
-            yield [Input(one.sequence, one.at, one.body) for one in chunk]
+        async with aclosing(log.follow(after)) as chunks:
+            async for chunk in chunks:
+                yield [Input(one.sequence, one.at, one.body) for one in chunk]
 
     async def position(self) -> int:
         """Give the sequence of the log's last message; 0 when it never had one."""

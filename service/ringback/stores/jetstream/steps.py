@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from ringback.errors import PositionGone
 from ringback.ports import Row, Step
@@ -32,16 +33,18 @@ class JetStreamSteps:
         All of them are as of one moment, unless the engine was away meanwhile: then some come
         again, later ones.
         """
-        async for chunk in self._all.last_in_chunks():
-            yield _shown(chunk)
+        async with aclosing(self._all.last_in_chunks()) as chunks:
+            async for chunk in chunks:
+                yield _shown(chunk)
 
     async def follow(self, after: int) -> AsyncIterator[Sequence[Step]]:
         """Give the steps that follow `after`, for ever; an empty chunk: no news.
 
         Raises `PositionGone`, and `EngineForeign` when the stream was emptied.
         """
-        async for chunk in self._all.follow(after):
-            yield _shown(chunk)
+        async with aclosing(self._all.follow(after)) as chunks:
+            async for chunk in chunks:
+                yield _shown(chunk)
 
     async def position(self) -> int:
         """Give the sequence of the log's last step; 0 when it never had one."""
@@ -60,10 +63,11 @@ class JetStreamSteps:
         if state.first_seq > after + 1:
             raise PositionGone(self._all.stream, after, state.first_seq)
         found: list[Step] = []
-        async for chunk in self._all.read(after, state.last_seq):
-            found += _shown(chunk)
-            if len(found) >= limit:
-                break
+        async with aclosing(self._all.read(after, state.last_seq)) as chunks:
+            async for chunk in chunks:
+                found += _shown(chunk)
+                if len(found) >= limit:
+                    break
         return found[:limit]
 
     async def history(self, partition: int, key: str, limit: int) -> Sequence[Step]:

@@ -8,6 +8,7 @@ that this process knows. That, and not a lease, is what keeps two processes apar
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -80,19 +81,20 @@ class JetStreamStore:
     async def load(self) -> AsyncIterator[Sequence[Row]]:
         """Give every row, as of when the first chunk was asked for."""
         marks: dict[str, Mark] = {}
-        async for chunk in self._log.last_in_chunks():
-            rows = []
-            for one in chunk:
-                step = decode_step(one.body)
-                self._position = max(self._position, end_of_step(one.sequence))
-                there = step.state is not None
-                marks[step.key] = Mark(step.reached, one.sequence, one.at, there)
-                if step.key.startswith(CURSOR):
-                    self._cursors[step.key.removeprefix(CURSOR)] = step.reached
-                elif there:
-                    rows.append(Row(step.key, step.state, step.wake_at))
-            if rows:
-                yield rows
+        async with aclosing(self._log.last_in_chunks()) as chunks:
+            async for chunk in chunks:
+                rows = []
+                for one in chunk:
+                    step = decode_step(one.body)
+                    self._position = max(self._position, end_of_step(one.sequence))
+                    there = step.state is not None
+                    marks[step.key] = Mark(step.reached, one.sequence, one.at, there)
+                    if step.key.startswith(CURSOR):
+                        self._cursors[step.key.removeprefix(CURSOR)] = step.reached
+                    elif there:
+                        rows.append(Row(step.key, step.state, step.wake_at))
+                if rows:
+                    yield rows
         self._marks = dict(sorted(marks.items(), key=lambda one: one[1].sequence))
         self._loaded = True
 

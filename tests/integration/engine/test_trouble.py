@@ -1,0 +1,229 @@
+"""An engine that is away, slow, full or shuts the door: nothing is acknowledged that is not stored.
+
+And all of it catches up by itself.
+"""
+
+import asyncio
+import itertools
+import os
+import re
+import resource
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from ringback.errors import EngineRefused, EngineUnreachable, StepTooLarge
+from ringback.ports import Batch, Row
+from ringback.settings.describing import Secret
+from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream import connection
+from ringback.stores.jetstream.engine import Engine
+from support.engine import KEEP_HOURS, engine_settings, open_engine, until
+from support.nats import PATIENCE, Node, free_ports, one_node
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let answers be waited for, and connections looked after, for a moment only."""
+    monkeypatch.setattr(connection, "ANSWER", 0.3)
+    monkeypatch.setattr(connection, "PING", 0.2)
+    monkeypatch.setattr(connection, "AGAIN", 0.05)
+
+
+@asynccontextmanager
+async def working(
+    node: Node, settings: JetStreamSettings | None = None
+) -> AsyncIterator[tuple[Engine, Callable[[], int]]]:
+    """Put inputs and commit steps all the while; at the end each is there once, and in order.
+
+    Gives how many of each were acknowledged so far.
+    """
+    engine = await Engine.open(settings or engine_settings(node.url), "acme", KEEP_HOURS)
+    done = {"inputs": 0, "steps": 0}
+    stop = False
+    heard: list[int] = []
+
+    async def put() -> None:
+        while not stop:
+            number = done["inputs"]
+            await engine.inputs.put(0, "k", b"%d" % number, f"m{number}")
+            done["inputs"] += 1
+
+    async def commit() -> None:
+        store = engine.store(0)
+        while not stop:
+            number = done["steps"]
+            rows = {key: Row(key, b"%d" % number) for key in ("a", "b", f"n{number}")}
+            await store.commit(Batch(rows, [b"%d" % number], {}, ["a"], ["a"], number), NOW)
+            done["steps"] += 1
+
+    async def follow() -> None:
+        async for chunk in engine.inputs.follow(0, 0):
+            heard.extend(int(one.body) for one in chunk)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            working = [tasks.create_task(one()) for one in (put, commit)]
+            following = tasks.create_task(follow())
+            await until(lambda: min(done.values()) > 3)
+            yield engine, lambda: min(done.values())
+            stop = True
+            await asyncio.gather(*working)
+            await until(lambda: len(heard) >= done["inputs"])
+            following.cancel()
+        assert heard == list(range(done["inputs"]))
+        assert await engine.inputs.position() == done["inputs"]
+        told = await engine.store(0).read(0, 1_000_000)
+        assert [int(entry.body) for entry in told] == list(range(done["steps"]))
+        assert await engine.steps.position() == 3 * done["steps"]
+        assert engine.connection.problem is None
+    finally:
+        await engine.close()
+
+
+async def progress(count: Callable[[], int]) -> None:
+    """Wait until everything goes on."""
+    now = count()
+    await until(lambda: count() > now + 3)
+
+
+async def standstill(count: Callable[[], int]) -> None:
+    """See that nothing is acknowledged, but for what was under way."""
+    before = count()
+    await asyncio.sleep(0.1)
+    assert count() <= before + 1
+
+
+async def test_an_engine_that_is_down_at_the_start_is_named(tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    settings = JetStreamSettings(servers=f"nats://u:secret@127.0.0.1:{port}")
+    with pytest.raises(EngineUnreachable, match=r"NATS does not answer .*jetstream\.servers") as no:
+        await Engine.open(settings, "acme", KEEP_HOURS)
+    assert f"127.0.0.1:{port}" in str(no.value)
+    assert "secret" not in str(no.value)
+
+
+async def test_a_server_without_jetstream_is_named(tmp_path: Path) -> None:
+    async with one_node(tmp_path, "# plain") as node:
+        await node.kill()
+        lines = node.config.read_text().splitlines()
+        node.config.write_text("\n".join(one for one in lines if "jetstream" not in one))
+        await node.start()
+        await node.listens()
+        with pytest.raises(EngineUnreachable, match="JetStream"):
+            await open_engine(node.url)
+
+
+async def test_an_engine_that_dies_and_comes_back(tmp_path: Path) -> None:
+    async with one_node(tmp_path) as node, working(node) as (engine, count):
+        for lost in (1, 2):
+            await node.kill()
+            await until(lambda: not engine.connection.connected)
+            assert "NATS does not answer" in (engine.connection.problem or "")
+            assert isinstance(engine.connection.away, float)
+            await standstill(count)
+            await node.start()
+            await progress(count)
+            assert engine.connection.lost == lost
+
+
+async def test_an_engine_that_is_slow_is_asked_again_and_stores_once(tmp_path: Path) -> None:
+    async with one_node(tmp_path) as node, working(node) as (engine, count):
+        assert node.process is not None
+        node.process.send_signal(signal.SIGSTOP)
+        await until(lambda: engine.connection.problem is not None)
+        await standstill(count)
+        node.process.send_signal(signal.SIGCONT)
+        await progress(count)
+
+
+async def test_answers_that_are_lost_on_the_way_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = connection.Connection._answered
+    number = 0
+
+    async def lossy(self: connection.Connection, message: object) -> None:
+        nonlocal number
+        number += 1
+        if number % 5:
+            await answered(self, message)  # type: ignore[arg-type]
+
+    async with one_node(tmp_path) as node, working(node) as (_, count):
+        monkeypatch.setattr(connection.Connection, "_answered", lossy)
+        await progress(count)
+        monkeypatch.setattr(connection.Connection, "_answered", answered)
+
+
+async def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """Debian's server says so or hangs; it has to be started again once there is room."""
+    async with one_node(tmp_path) as node, working(node) as (engine, count):
+        assert node.process is not None
+        limit = resource.RLIMIT_FSIZE
+        resource.prlimit(node.process.pid, limit, (1024, resource.RLIM_INFINITY))
+        await until(lambda: engine.connection.problem is not None)
+        await standstill(count)
+        assert re.search("file too large|room on its disk", engine.connection.problem or "")
+        await node.kill()
+        await node.start()
+        await progress(count)
+
+
+GUARD = """
+authorization {{ users: [{{ user: "a", password: "b", permissions: {{
+  publish: {{ allow: [{allowed}] }}, subscribe: ["_INBOX.a.>"] }} }}] }}"""
+
+
+async def test_a_permission_that_is_missing_is_named_and_may_be_given_later(
+    tmp_path: Path,
+) -> None:
+    every = '"$JS.API.>", "ringback.acme.>"'
+    async with one_node(tmp_path, GUARD.format(allowed=every)) as node:
+        await node.listens()
+        known = {"user": "a", "password": Secret("b")}
+        settings = replace(engine_settings(node.url), **known)
+        config = node.config.read_text()
+
+        def allow(allowed: str) -> None:
+            assert node.process is not None
+            node.config.write_text(config.replace(every, allowed))
+            os.kill(node.process.pid, signal.SIGHUP)
+
+        async with working(node, settings) as (engine, count):
+            allow('"$JS.API.>", "ringback.acme.st.>"')
+            await until(lambda: "no permission" in (engine.connection.problem or ""))
+            assert "ringback.acme.in.0.k" in (engine.connection.problem or "")
+            await standstill(count)
+            allow(every)
+            await progress(count)
+        allow('"$JS.API.STREAM.INFO.>"')
+        with pytest.raises(EngineRefused, match=r"no permission .*STREAM\.CREATE") as refused:
+            await open_until_refused(settings)
+        assert "check the permissions" in str(refused.value)
+
+
+async def open_until_refused(settings: JetStreamSettings) -> None:
+    """Open until the server has read its configuration."""
+    async with asyncio.timeout(PATIENCE):
+        for number in itertools.count():
+            await (await Engine.open(settings, f"other{number}", KEEP_HOURS)).close()
+
+
+async def test_what_is_too_large_is_refused_and_in_nobodys_way(tmp_path: Path) -> None:
+    async with one_node(tmp_path) as node:
+        engine = await open_engine(node.url)
+        with pytest.raises(StepTooLarge, match="raise max_payload"):
+            await engine.inputs.put(0, "k", bytes(2_000_000), "large")
+        await engine.inputs.put(0, "k", b"", "small")
+        store = engine.store(0)
+        with pytest.raises(StepTooLarge):
+            await store.commit(Batch({"a": Row("a", bytes(2_000_000))}, [], {}), NOW)
+        await engine.store(0).commit(Batch({"a": Row("a", b"")}, [], {}), NOW)
+        await engine.close()
