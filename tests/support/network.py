@@ -95,7 +95,7 @@ def network() -> Iterator[Network]:
 def forbidden() -> str:
     """Say why there can be no network; nothing if there can."""
     if os.geteuid() != 0:
-        return "network namespaces can be made by root only"
+        return "network namespaces are not permitted here: only root may make them"
     tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
     if tried.returncode == 0:
         return ""
