@@ -138,7 +138,7 @@ def first_heard(reports: list[Report], model: Model) -> tuple[list[tuple[Report,
 
 
 def _classes(gap: Gap) -> Collection[str | None]:
-    return gap.topics or [None]
+    return gap.blind if gap.topics else [None]
 
 
 @given(REPORTS, st.sets(st.integers(0, 40)))
