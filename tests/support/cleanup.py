@@ -131,8 +131,8 @@ async def cleaning(
             found.store,
             found.source,
             trail,
-            intake=found.pipeline,
         )
+        showing.use(found.source, found.pipeline)
         app: Any = create_app(HEALTHY, METRICS.expose, handlers=showing.handlers)
         shown = [asyncio.create_task(showing.follow()), asyncio.create_task(showing.load())]
         transport = httpx.ASGITransport(app=app)

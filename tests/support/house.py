@@ -53,6 +53,7 @@ class House:
         self.wire: Any = Wire()
         self.doors = Doors(settings, folder, self)
         self.showing = Showing(settings, self.pipeline, store, Ear(), self.doors.audit)
+        self.showing.use(Ear(), self.pipeline)
         self.routes: list[tuple[str, str, Any]] = []
         delivery = Delivery(
             settings,

@@ -60,28 +60,28 @@ class Cleaner:
         self,
         settings: CleanupSettings,
         desk: Desk,
-        source: Source | None,
         audit: Audit,
-        intake: Reads | None,
     ) -> None:
-        """`intake` is the source's."""
+        """It is unable to do anything before it is told of a source."""
         self.kinds: Sequence[str] = listed(settings.kinds)
         self.per_minute = settings.per_minute
         self.action = f"POST {DISCONNECT.replace('{id}', '{conversationId}')}"
-        self.unable: str | None = None
+        self.unable: str | None = "This process has no source: ask one that listens."
         self.outcomes: Counter[Result] = Counter()
         """What came of it, how often."""
-        if source is None:
-            self.unable = "This process has no source: ask one that listens."
-        elif not isinstance(source, GenesysSource):
-            self.unable = "This source cannot disconnect anything: that takes one of kind genesys."
-        self._source = source
-        self._intake = intake
+        self._source: Source | None = None
+        self._intake: Reads | None = None
         self._desk = desk
         self._audit = audit
         self._one_by_one = asyncio.Lock()
         self._asked: dict[str, datetime] | None = None
         """The conversations of the last minute; None before it was read what there were."""
+
+    def use(self, source: Source, intake: Reads) -> None:
+        """Act through this process's source; `intake` takes what it reads."""
+        self._source, self._intake, self.unable = source, intake, None
+        if not isinstance(source, GenesysSource):
+            self.unable = "This source cannot disconnect anything: that takes one of kind genesys."
 
     def zombies(self, conversation_ids: Iterable[str]) -> list[tuple[Conversation, Zombie]]:
         """Give what is stuck of these conversations."""

@@ -111,7 +111,8 @@ async def run(settings: Settings, out: TextIO) -> None:
         ruling = Ruling(settings, pipeline)
         doors = Doors(settings, folder, clock)
         stack.callback(doors.close)
-        showing = Showing(settings, pipeline, store, source, doors.audit, intake=pipeline)
+        showing = Showing(settings, pipeline, store, source, doors.audit)
+        showing.use(source, pipeline)
         delivery = Delivery(
             settings,
             pipeline,

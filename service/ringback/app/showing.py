@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import structlog
@@ -57,10 +56,8 @@ class Showing:
         past: Past,
         source: Source | None,
         audit: Audit,
-        *,
-        intake: Reads | None = None,
     ) -> None:
-        """`source` and `intake` are those of this process; None: only others listen."""
+        """`source` is that of this process; None: only others listen, as far as is known yet."""
         self.board = Board()
         policy = make_policy(settings)
         self.journal = Journal(past, desk.advanced, reaches=desk.reaches)
@@ -72,12 +69,13 @@ class Showing:
         name = settings.source.name if source is None else source.name
         self.feed = Feed(self.journal, desk.clock, lambda: (beat_of(desk, name),))
         self._desk = desk
-        self._report = partial(report_of, desk, source, name, settings.source.kind)
+        self._source = source
+        self._about = name, settings.source.kind
         names = self._names = names_of_queues(desk, source)
         self.answers = answers = Answers(self.board, desk.clock, secrets.token_hex(4))
         place = Place(__version__, settings.source.org, platform_link(settings))
         cleanup = settings.cleanup
-        self.cleaner = Cleaner(cleanup, desk, source, audit, intake) if cleanup.enabled else None
+        self.cleaner = Cleaner(cleanup, desk, audit) if cleanup.enabled else None
         self.handlers: Sequence[Any] = [
             *callbacks_handlers(answers, names),
             *life_handlers(answers, desk, past.history, policy=policy, place=place, audit=audit),
@@ -92,6 +90,12 @@ class Showing:
             *events_handlers(self.feed),
             *sockets_handlers(self.feed),
         ]
+
+    def use(self, source: Source, intake: Reads) -> None:
+        """Tell of this process's source, and act through it."""
+        self._source = source
+        if self.cleaner is not None:
+            self.cleaner.use(source, intake)
 
     async def load(self) -> None:
         """Bring onto the board what was restored, then read the past for the trends."""
@@ -120,7 +124,8 @@ class Showing:
             yield from measures_of_queues(self.board, waiting, self._names(), now)
 
     def _reports(self) -> list[SourceReport]:
-        return [self._report(asyncio.get_running_loop().time())]
+        at = asyncio.get_running_loop().time()
+        return [report_of(self._desk, self._source, *self._about, at)]
 
 
 def platform_link(settings: Settings) -> str | UnsetType:

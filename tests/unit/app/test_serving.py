@@ -19,9 +19,10 @@ from ringback.core.watch.messages import Phase
 from ringback.errors import DeliveryError, DeliveryFault
 from ringback.ports import PartitionStore
 from ringback.runtime.mirror import Mirror
-from ringback.settings import Settings
+from ringback.settings import CleanupSettings, Settings
 from ringback.settings.receivers import ReceiverSettings
 from ringback.settings.schema import WatchSettings
+from ringback.stores.memory import MemoryStore
 from ringback.stores.memory_log import MemoryPartitionStore
 from ringback.vitals.mirror import checks_of_mirror, measures_of_mirror
 from ringback.web.access.access import OpenAccess
@@ -35,7 +36,7 @@ from support.alerts import Friend
 from support.callbacks import START
 from support.gateway import frame
 from support.mirrored import Tracking
-from support.runtime import LoopClock, settled
+from support.runtime import KEEP, Ear, LoopClock, make_pipeline, settled
 from support.web import HEALTHY, METRICS
 
 pytestmark = pytest.mark.looptime
@@ -430,3 +431,19 @@ async def test_it_says_how_far_it_can_be_relied_on() -> None:
 
 def test_the_clock_is_where_the_frames_are() -> None:
     assert START.isoformat() == "2026-11-22T08:00:00+00:00"
+
+
+async def test_without_a_source_nothing_is_disconnected_and_with_one_it_is_told_of() -> None:
+    tracking = Tracking(LoopClock())
+    async with serving(tracking, Settings(cleanup=CleanupSettings(enabled=True))) as node:
+        stuck = {"conversationId": "c-1", "seen": "x"}
+        refused = await node.post("/cleanup", conversations=[stuck])
+        assert refused.status_code == 409
+        assert "ask one that listens" in refused.json()["detail"]
+        ear = Ear()
+        ear.problems = ["it has no ears"]
+        node.showing.use(ear, make_pipeline(MemoryStore(KEEP), tracking.clock))
+        (source,) = (await node.get("/sources"))["sources"]
+        assert source["problems"] == ["it has no ears"]
+        refused = await node.post("/cleanup", conversations=[stuck])
+        assert "takes one of kind genesys" in refused.json()["detail"]

@@ -55,6 +55,7 @@ class Shown:
         self.pipeline: Pipeline = make_pipeline(self.store, self.clock, policy=Policy())
         self.audit = Notebook()
         self.showing = Showing(settings or Settings(), self.pipeline, self.store, Ear(), self.audit)
+        self.showing.use(Ear(), self.pipeline)
         self.access = OpenAccess()
         app: Any = create_app(
             Well(),

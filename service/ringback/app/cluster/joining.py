@@ -101,6 +101,7 @@ class Joining:
         self._clock = clock
         self._rules = make_rules(settings)
         self._duties: list[Duty] = []
+        self._showing: Showing | None = None
         self._partition_of = partial(partition_of, partitions=settings.jetstream.partitions)
 
     @property
@@ -137,7 +138,7 @@ class Joining:
         )
         self._member.follow("ownership", ownership.run)
         if Role.LISTEN in self._roles:
-            await join_listening(
+            heard_with = await join_listening(
                 self._settings,
                 engine,
                 self._member,
@@ -148,6 +149,8 @@ class Joining:
                 folder=self._folder,
                 partition_of=self._partition_of,
             )
+            if self._showing is not None:
+                self._showing.use(*heard_with)
         # After all that was heard is stored.
         self._member.drain(ownership.leave)
 
@@ -233,7 +236,7 @@ class Joining:
     def _serve(self, mirror: Mirror, alerting: Alerting) -> None:
         doors, member = self._doors, self._member
         ruling = Ruling(self._settings, mirror)
-        showing = Showing(self._settings, mirror, mirror, None, doors.audit)
+        showing = self._showing = Showing(self._settings, mirror, mirror, None, doors.audit)
         member.follow("journal", showing.follow)
         member.follow("feed", showing.feed.run)
         member.follow("board", showing.load)

@@ -48,10 +48,11 @@ async def join_listening(
     name: str,
     folder: Path,
     partition_of: Callable[[str], int],
-) -> None:
-    """Let a process listen; `folder` is for frames that cannot be understood.
+) -> tuple[Source, Listening]:
+    """Let a process listen; give what it listens to, and what takes it in.
 
-    What the platform limits it shares with others that listen: `said` is what it says to them.
+    `folder` is for frames that cannot be understood. What the platform limits it shares with others
+    that listen: `said` is what it says to them.
     """
     aside = make_writer(
         folder / f"quarantine-{name}.jsonl", QUARANTINE_BYTES, QUARANTINE_AGE, setting="store.path"
@@ -94,6 +95,7 @@ async def join_listening(
         partial(checks_of_listening, listening, source),
         partial(_measures, listening, source),
     )
+    return source, listening
 
 
 def _measures(listening: Listening, source: Source) -> Iterator[Measure]:
