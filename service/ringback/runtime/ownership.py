@@ -8,9 +8,8 @@ nothing handed over, and work goes on. It can do no harm, since all that it stor
 engine, and to begin anew costs a load of everything. As soon as the engine answers, a lease that
 has run out meanwhile is claimed again; only if another has it by now the work ends, at once. So
 that this does not depend on who is first, nobody claims what was another's for a while after that.
-Where
-work has effects that the engine does not fence, as a request to the platform, its duty says after
-how many seconds without a renewal it has to end by itself: `lapse`.
+Where work has effects that the engine does not fence, as a request to the platform, its duty says
+after how many seconds without a renewal it has to end by itself: `lapse`.
 
 Time is the loop's, so the wall clock may be set as it likes. A process that was stopped for a while
 finds out with its next renewal, or is fenced before.
@@ -19,7 +18,6 @@ finds out with its next renewal, or is fenced before.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import aclosing
 from math import inf
 from typing import Literal, Protocol
 
@@ -29,22 +27,15 @@ import structlog
 from ringback.core.ownership import wish
 from ringback.errors import RingbackError, StoreError
 from ringback.ports import Claim, Leases
-from ringback.wire.members import MEMBER, Member, decode_member, encode_member
+from ringback.runtime.presence import Presence
+from ringback.wire.members import Member
 
 __all__ = ["Duty", "Ownership", "Work"]
 
 log = structlog.get_logger(__name__)
 
-RENEWALS_A_LEASE = 3
-MOST_PAUSE_SECONDS = 10.0
-"""Between two renewals, or attempts to begin, however long the lease is."""
-LOOKS_A_LEASE = 12
-"""How often it is looked at what could not be done at once."""
-MOST_LOOK_SECONDS = 1.0
-OFTEN = 10.0
-"""Seconds between two complaints about the same."""
-
-
+MOST_AGAIN_SECONDS = 10.0
+"""After which it is tried again what could not be begun; after a lease, if that is shorter."""
 STRANGER = ""
 """Whoever holds something and does not take part, a member's former life among them."""
 
@@ -101,34 +92,21 @@ class Ownership:
         self.hand_overs: Counter[str] = Counter()
         self.losses: Counter[str] = Counter()
         self._leases = leases
-        self._member = member
         self._duties = duties
-        self._key = MEMBER + leases.holder
-        self._view: Mapping[str, Claim] | None = None
-        """None while it is not known who holds what."""
-        self._known = asyncio.Event()
-        """Set once it has been known."""
-        self._unknown_since: float | None = None
-        self._settled_at = 0.0
-        """From then on all that live have had the time to say so, after an outage."""
-        self._presence: Claim | None = None
+        self._presence = Presence(leases, member, self._heed)
         self._held: dict[str, _Held] = {}
         self._claiming: set[str] = set()
         self._not_before: dict[str, float] = {}
         self._news = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._leaving = asyncio.Event()
-        self._look = min(MOST_LOOK_SECONDS, leases.seconds / LOOKS_A_LEASE)
-        self._pause = min(MOST_PAUSE_SECONDS, leases.seconds / RENEWALS_A_LEASE)
-        self._complained_at = -OFTEN
-        self._problem: str | None = None
 
     # How it is
 
     @property
     def problem(self) -> str | None:
         """What keeps it from taking its part, and what to do; None if nothing does."""
-        return self._problem
+        return self._presence.problem
 
     @property
     def roles(self) -> Sequence[str]:
@@ -146,7 +124,7 @@ class Ownership:
     @property
     def members(self) -> Mapping[str, Member]:
         """Those who are present, by name; none while it is not known."""
-        return _members(self._view or {})
+        return self._presence.members
 
     # What it does
 
@@ -156,7 +134,7 @@ class Ownership:
         Before it is cancelled `leave`, or end all work otherwise.
         """
         async with self._tasks as tasks:
-            tasks.create_task(self._watch_forever(), name="ownership.watch")
+            tasks.create_task(self._presence.watch_forever(), name="ownership.watch")
             tasks.create_task(self._renew_forever(), name="ownership.renew")
             await self._decide_forever()
 
@@ -167,9 +145,7 @@ class Ownership:
         """
         self._leaving.set()
         # First, so that nobody waits for this member to claim what it gives.
-        if (presence := self._presence) is not None:
-            self._presence = None
-            await self._release(presence)
+        await self._presence.leave()
         for name, one in list(self._held.items()):
             if one.state in {"taking", "working"}:
                 self._begin(one, self._give(name, one, one.task))
@@ -177,42 +153,14 @@ class Ownership:
         if under_way:
             await asyncio.wait(under_way, timeout=within)
 
-    async def _watch_forever(self) -> None:
-        while True:
-            try:
-                async with aclosing(self._leases.watch()) as views:
-                    async for view in views:
-                        self._learn(view)
-                        self._heed(view)
-                        self._news.set()
-            except StoreError as error:
-                self._view = None
-                if self._unknown_since is None:
-                    self._unknown_since = asyncio.get_running_loop().time()
-                self._complain(error)
-            await asyncio.sleep(self._look)
-
-    def _learn(self, view: Mapping[str, Claim]) -> None:
-        """Take in who holds what."""
-        since, self._unknown_since = self._unknown_since, None
-        now = asyncio.get_running_loop().time()
-        if since is not None:
-            # All renew within a pause, or try to again soon after what kept them from it is over.
-            pauses = 3.0 if now - since >= self._pause else 1.5
-            self._settled_at = now + min(MOST_PAUSE_SECONDS, pauses * self._pause)
-        self._view = view
-        self._known.set()
-
     async def _renew_forever(self) -> None:
-        loop = asyncio.get_running_loop()
-        await self._known.wait()  # what leases are kept in may be made only then
+        loop, presence = asyncio.get_running_loop(), self._presence
+        await presence.known.wait()  # what leases are kept in may be made only then
         due = loop.time()
         while True:
             held = [one for one in self._held.values() if one.state != "lost"]
-            renewals = [self._renew(one) for one in held]
-            await asyncio.gather(self._be_present(), *renewals)
-            present = self._presence is not None
-            due = max(due + (self._pause if present else self._look), loop.time())
+            done = await asyncio.gather(presence.renew(), *map(self._renew, held))
+            due = max(due + (presence.pause if all(done) else presence.look), loop.time())
             await asyncio.sleep(due - loop.time())
 
     async def _decide_forever(self) -> None:
@@ -221,40 +169,15 @@ class Ownership:
             lapses_in = self._lapse()
             self._decide()
             try:
-                async with asyncio.timeout(min(lapses_in, self._look)):
+                async with asyncio.timeout(min(lapses_in, self._presence.look)):
                     await self._news.wait()
             except TimeoutError:
                 pass
 
-    # To be seen
-
-    async def _be_present(self) -> None:
-        if self._leaving.is_set():
-            return
-        said = encode_member(self._member)
-        try:
-            present = self._presence
-            if present is not None:
-                present = await self._leases.renew(present, said)
-            if present is None:
-                present = await self._leases.claim(self._key, said)
-            self._presence = present
-        except StoreError as error:
-            self._complain(error)
-            return
-        self._problem = None
-        if present is None:
-            self._problem = (
-                "another process takes part under the same name, or one has until a moment ago;"
-                " give each a jetstream.member of its own, or leave it empty"
-            )
-            self._say("member_twice", self._problem)
-        elif self._leaving.is_set():
-            await self._release(present)
-
     # To hold
 
-    async def _renew(self, one: _Held) -> None:
+    async def _renew(self, one: _Held) -> bool:
+        """Renew one; whether the engine has answered."""
         sent_at = asyncio.get_running_loop().time()
         name = one.claim.name
         try:
@@ -263,14 +186,15 @@ class Ownership:
                 # It has run out, or the engine has forgotten it: what it keeps is in memory.
                 renewed = await self._leases.claim(name)
         except StoreError as error:
-            self._complain(error)
-            return
+            self._presence.complain(error)
+            return False
         if self._held.get(name) is not one or one.state == "lost":
-            return
+            return True
         if renewed is None:
             self._lose(name, one, "not renewed")
         else:
             one.claim, one.confirmed_at = renewed, sent_at
+        return True
 
     def _heed(self, view: Mapping[str, Claim]) -> None:
         """Lose what another is seen to hold."""
@@ -278,6 +202,7 @@ class Ownership:
             seen = view.get(name)
             if seen is not None and not seen.mine and seen.revision > one.claim.revision:
                 self._lose(name, one, "another holds it")
+        self._news.set()
 
     def _lapse(self) -> float:
         """Lose what has not been renewed for too long; say in how many seconds the next lapses."""
@@ -313,12 +238,10 @@ class Ownership:
     # To claim and to hand over
 
     def _decide(self) -> None:
-        view, now = self._view, asyncio.get_running_loop().time()
-        if view is None or self._leaving.is_set() or now < self._settled_at:
+        view, now = self._presence.view, asyncio.get_running_loop().time()
+        if view is None or self._leaving.is_set() or not self._presence.counts:
             return
-        if self._presence is None or self._key not in view:  # nobody would count with it
-            return
-        present = _members(view)
+        present = self._presence.members
         for duty in self._duties:
             members = [name for name, member in present.items() if duty.role in member.roles]
             holders = self._holders(view, members)
@@ -362,16 +285,16 @@ class Ownership:
         try:
             claim = await self._leases.claim(name)
         except StoreError as error:
-            self._complain(error)
+            self._presence.complain(error)
             claim = None
         finally:
             self._claiming.discard(name)
         if claim is None:
             # Another was quicker, or has not been gone for as long as it seems.
-            self._not_before[name] = sent_at + self._look
+            self._not_before[name] = sent_at + self._presence.look
             return
         if self._leaving.is_set():
-            await self._release(claim)
+            await self._presence.release(claim)
             return
         one = self._held[name] = _Held(duty, claim, sent_at)
         self.takeovers[duty.role] += 1
@@ -383,10 +306,10 @@ class Ownership:
             await one.duty.work.take(name)
         except RingbackError as error:
             log.warning("ownership_not_taken", lease=name, problem=str(error))
-            pause = min(MOST_PAUSE_SECONDS, self._leases.seconds)
+            pause = min(MOST_AGAIN_SECONDS, self._leases.seconds)
             self._not_before[name] = asyncio.get_running_loop().time() + pause
             await one.duty.work.lose(name)
-            await self._release(one.claim)
+            await self._presence.release(one.claim)
             self._forget(name, one)
             return
         one.state = "working"
@@ -405,16 +328,10 @@ class Ownership:
             finish = False
         if not finish:
             await one.duty.work.lose(name)
-        await self._release(one.claim)
+        await self._presence.release(one.claim)
         self.hand_overs[one.duty.role] += 1
         self._log(one.duty, "ownership_handed_over", lease=name)
         self._forget(name, one)
-
-    async def _release(self, claim: Claim) -> None:
-        try:
-            await self._leases.release(claim)
-        except StoreError as error:
-            self._complain(error)  # it runs out by itself
 
     # What these are made of
 
@@ -429,21 +346,3 @@ class Ownership:
 
     def _begin(self, one: _Held, work: Coroutine[None, None, None]) -> None:
         one.task = self._tasks.create_task(work, name=f"ownership.{one.claim.name}")
-
-    def _complain(self, error: StoreError) -> None:
-        self._problem = str(error)
-        self._say("leases_unknown", str(error))
-
-    def _say(self, event: str, problem: str) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._complained_at >= OFTEN:
-            self._complained_at = now
-            log.warning(event, problem=problem)
-
-
-def _members(view: Mapping[str, Claim]) -> dict[str, Member]:
-    return {
-        claim.holder: member
-        for name, claim in view.items()
-        if name.startswith(MEMBER) and (member := decode_member(claim.said)) is not None
-    }

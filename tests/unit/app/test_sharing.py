@@ -272,14 +272,6 @@ def test_an_outage_of_the_engine_for_minutes_leaves_no_gap(monkeypatch: pytest.M
     share(monkeypatch, play)
 
 
-def test_a_limit_is_divided_without_a_rest() -> None:
-    assert slots("requests", 300, 20) == {f"requests.{number}": 15 for number in range(20)}
-    assert list(slots("x", 7, 3).values()) == [2, 2, 3]
-    assert slots("x", 2, 20) == {"x.0": 1, "x.1": 1}
-    for amount in range(10, 500):
-        assert sum(slots("x", amount, 20).values()) == amount
-
-
 def test_other_sources_share_nothing() -> None:
     source: Any = RecordingSource("main", [], speed=1, on_error=lambda _: None)
     assert shared_limits(Settings(), source) == []
