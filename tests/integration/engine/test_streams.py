@@ -14,7 +14,7 @@ from ringback.ports import Batch, Row
 from ringback.stores.jetstream import following, store, streams
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.engine import Engine
-from ringback.stores.jetstream.faults import DeniedError
+from ringback.stores.jetstream.faults import DeniedError, Refusal, RefusalError, UnsureError
 from ringback.stores.jetstream.streams import Config, ensure, wanted
 from ringback.stores.jetstream.subjects import Subjects
 from support.engine import KEEP_HOURS, engine_settings, new_org, open_engine
@@ -189,8 +189,9 @@ async def test_who_is_behind_what_is_kept_is_told_where_it_begins(
 
 
 async def test_a_stream_that_was_emptied_is_not_taken_for_a_quiet_one(
-    nats_url: str, link: Connection
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(following, "CATCHING_UP", 0.1)
     engine = await open_engine(nats_url)
     await engine.inputs.put(0, "k", b"", "x")
     with pytest.raises(EngineForeign, match="ends at 1, and 9 was read"):
@@ -284,4 +285,76 @@ async def test_a_consumer_that_is_gone_or_silent_is_made_anew(
         pass
     assert [one.body for one in chunk] == [b"2"]
     await follower.aclose()  # type: ignore[attr-defined]
+    await engine.close()
+
+
+async def test_a_server_that_is_behind_the_others_hides_nothing(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await open_engine(nats_url)
+    owner = engine.store(0)
+    for key in "abc":
+        await owner.commit(Batch({key: Row(key, b"s")}, [], {}), NOW)
+    make, made = following._Pull._make, 0
+
+    async def behind(self: following._Pull) -> following._Consumer:
+        nonlocal made
+        made += 1
+        found = await make(self)
+        found.num_pending = min(found.num_pending, made)
+        return found
+
+    monkeypatch.setattr(following._Pull, "_make", behind)
+    rows = [row.conversation_id async for chunk in engine.store(0).load() for row in chunk]
+    assert rows == ["a", "b", "c"]
+    assert made == 3
+    made = 0
+    assert [one.row.conversation_id for one in await engine.steps.read(0, 10)] == ["a", "b", "c"]
+    assert made == 2
+    await engine.close()
+
+
+async def test_a_step_that_was_stored_though_nobody_said_so_is_known_by_its_id(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster compares what is expected before it looks for ids."""
+    engine = await open_engine(nats_url)
+    owner, other = engine.store(0), engine.store(0)
+    await owner.commit(Batch({"a": Row("a", b"1")}, [], {}), NOW)
+    stored = Connection.stored
+
+    async def unheard(self: Connection, sent: Any) -> int:
+        await stored(self, sent)
+        raise UnsureError("lost")
+
+    async def conflicting(*_: object) -> int:
+        raise RefusalError(Refusal(400, 10071, "wrong last sequence"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "stored", unheard)
+        patched.setattr(Connection, "store", conflicting)
+        await owner.commit(Batch({"a": Row("a", b"2")}, [b"e"], {}, ["a"], ["a"]), NOW)
+        assert owner.marks["a"].sequence == 2
+    await owner.commit(Batch({"a": Row("a", b"3")}, [], {}), NOW)
+    assert await other.cursor("") is None
+    await other.commit(Batch({"a": Row("a", b"4")}, [], {}), NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(Connection, "store", conflicting)
+        with pytest.raises(Fenced):
+            await owner.commit(Batch({"a": Row("a", b"5")}, [], {}), NOW)
+    assert [one.row.state for one in await engine.steps.read(0, 10)] == [b"1", b"2", b"3", b"4"]
+    await engine.close()
+
+
+async def test_what_says_that_rows_are_gone_is_forgotten_with_them(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LOOK", 0.0)
+    engine = await open_engine(nats_url)
+    owner = engine.store(0)
+    await owner.commit(Batch({"gone": Row("gone", None), "a": Row("a", b"1")}, [], {}), NOW)
+    await owner.commit(Batch({}, [], {}), NOW + timedelta(hours=2 * KEEP_HOURS))
+    assert set(owner.marks) == {"gone", "a"}
+    await owner.commit(Batch({}, [], {}), NOW + timedelta(hours=2 * KEEP_HOURS + 2))
+    assert set(owner.marks) == {"a"}
     await engine.close()

@@ -21,7 +21,7 @@ from ringback.errors import EngineForeign, PositionGone
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import RefusalError
 
-__all__ = ["Found", "Info", "Log"]
+__all__ = ["Found", "Info", "Log", "Stored"]
 
 CHUNK = 500
 """Messages that are given at once, and asked for at once, at the most."""
@@ -35,6 +35,8 @@ SILENT = 3.0
 """Seconds without as much as a heartbeat after which a consumer is given up."""
 LOOK = 5.0
 """Seconds between looks at whether there is more than the consumer gives."""
+CATCHING_UP = 10.0
+"""Seconds for which a stream may seem to end earlier than it does: a new leader has to catch up."""
 PLAIN = 9
 """Parts of the subject that tells where a message stands, from a server that names no domain."""
 PAUSE = 0.05
@@ -77,13 +79,20 @@ class _Consumer(msgspec.Struct):
     num_pending: int = 0
 
 
-class _Stored(msgspec.Struct):
+class Stored(msgspec.Struct):
+    """A message as the stream's leader has it."""
+
     seq: int
     data: bytes = b""
+    hdrs: bytes = b""
+
+    def has_id(self, message_id: str) -> bool:
+        """Say whether it was sent under that id."""
+        return f"Nats-Msg-Id: {message_id}\r\n".encode() in self.hdrs
 
 
 class _Got(msgspec.Struct):
-    message: _Stored
+    message: Stored
 
 
 class Log:
@@ -107,10 +116,11 @@ class Log:
         return (await self.info()).state
 
     async def last_in_chunks(self) -> AsyncGenerator[Sequence[Found], None]:
-        """Give the last message of each subject as of when the first chunk was asked for.
+        """Give the last message of each subject, as of one moment after the call.
 
-        If a consumer is lost on the way, what has come meanwhile is given too.
+        If that takes more than one consumer, what has come meanwhile is given too.
         """
+        least = await self.last_sequence()
         seen: dict[str, int] = {}
         while True:
             pull = _Pull(self, {"deliver_policy": "last_per_subject"})
@@ -118,12 +128,15 @@ class Log:
                 while chunk := await pull.next(until=pull.pending):
                     yield [one for one in chunk if one.sequence > seen.get(one.subject, 0)]
                     seen.update((one.subject, one.sequence) for one in chunk)
-                if pull.whole:
+                # A consumer may be at a server that is behind the others.
+                if pull.whole and max(seen.values(), default=0) >= least:
                     return
             await asyncio.sleep(PAUSE)
+            least = min(least, await self.last_sequence())
 
-    async def read(self, after: int, last: int) -> AsyncGenerator[Sequence[Found], None]:
-        """Give what follows `after` up to `last`."""
+    async def read(self, after: int) -> AsyncGenerator[Sequence[Found], None]:
+        """Give what follows `after`, up to what there is when this is called."""
+        last = await self.last_sequence()
         while after < last:
             pull = _Pull(self, _from(after))
             async with pull:
@@ -132,9 +145,9 @@ class Log:
                     after = chunk[-1].sequence
                     if after >= last:
                         return
-                if pull.whole:
-                    return
             await asyncio.sleep(PAUSE)
+            if (await self.state()).first_seq > last:
+                return
 
     async def follow(self, after: int) -> AsyncGenerator[Sequence[Found], None]:
         """Give what follows `after`, for ever; an empty chunk now and then when nothing does.
@@ -165,16 +178,24 @@ class Log:
         state = await self.state()
         if state.first_seq > after + 1:
             raise PositionGone(self.stream, after, state.first_seq)
-        if state.last_seq < after:
-            raise EngineForeign(
-                self.stream,
-                f"the stream ends at {state.last_seq}, and {after} was read already",
-                "it was emptied or made anew: start again, the present is loaded from what it has",
-            )
+        until = asyncio.get_running_loop().time() + CATCHING_UP
+        while state.last_seq < after:
+            if asyncio.get_running_loop().time() >= until:
+                raise EngineForeign(
+                    self.stream,
+                    f"the stream ends at {state.last_seq}, and {after} was read already",
+                    "it was emptied or made anew: start again, to load what it has",
+                )
+            await asyncio.sleep(PAUSE)
+            state = await self.state()
+
+    async def last(self) -> Stored | None:
+        """Give the last message on these subjects; None if there is none."""
+        return await self._got({"last_by_subj": self.subjects})
 
     async def last_sequence(self) -> int:
         """Give the last sequence of a message on these subjects; 0 if there is none."""
-        found = await self._got({"last_by_subj": self.subjects})
+        found = await self.last()
         return found.seq if found else 0
 
     async def get(self, sequence: int) -> bytes | None:
@@ -182,8 +203,8 @@ class Log:
         found = await self._got({"seq": sequence})
         return found.data if found else None
 
-    async def _got(self, wish: dict[str, Any]) -> _Stored | None:
-        async def look() -> _Stored | None:
+    async def _got(self, wish: dict[str, Any]) -> Stored | None:
+        async def look() -> Stored | None:
             try:
                 got = await self.connection.ask(f"STREAM.MSG.GET.{self.stream}", wish, _Got)
             except RefusalError as error:

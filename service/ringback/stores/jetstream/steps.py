@@ -63,7 +63,7 @@ class JetStreamSteps:
         if state.first_seq > after + 1:
             raise PositionGone(self._all.stream, after, state.first_seq)
         found: list[Step] = []
-        async with aclosing(self._all.read(after, state.last_seq)) as chunks:
+        async with aclosing(self._all.read(after)) as chunks:
             async for chunk in chunks:
                 found += _shown(chunk)
                 if len(found) >= limit:
@@ -75,9 +75,8 @@ class JetStreamSteps:
         if limit == 1:
             return await self._last(self._subjects.step(partition, key))
         log = Log(self._connection, self._all.stream, self._subjects.step(partition, key))
-        last = (await self._all.state()).last_seq
         found: deque[Step] = deque(maxlen=limit)
-        async for chunk in log.read(0, last):
+        async for chunk in log.read(0):
             found.extend(_shown(chunk))
         return list(found)
 

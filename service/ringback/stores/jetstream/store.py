@@ -40,6 +40,8 @@ IN_FLIGHT = 128
 CHUNK = 500
 LOOK = 10.0
 """Seconds between looks at what retention is about to remove."""
+MARGIN = timedelta(hours=1)
+"""So much older than retention has to be what it has surely removed."""
 MOST_HELD = 200
 """Rows that are written again at once."""
 
@@ -184,16 +186,23 @@ class JetStreamStore:
             return
         self._looked = asyncio.get_running_loop().time()
         info = await self._log.info()
-        begin = now - timedelta(microseconds=info.config.max_age // 2000)
+        age = timedelta(microseconds=info.config.max_age // 1000)
+        self._forget(now - age - MARGIN)
         full = 0 < info.config.max_bytes < 2 * info.state.bytes
         first = (info.state.first_seq + info.state.last_seq) // 2 if full else 0
         old = takewhile(
-            lambda one: one[1].at < begin or one[1].sequence <= first, self._marks.items()
+            lambda one: one[1].at < now - age / 2 or one[1].sequence <= first, self._marks.items()
         )
         held = [mark.sequence for key, mark in old if mark.there or key.startswith(CURSOR)]
         steps = [await self._log.get(sequence) for sequence in held[:MOST_HELD]]
         again = [decode_step(found) for found in steps if found is not None]
         await self._put([replace(step, events=[], subjects=[]) for step in again], now)
+
+    def _forget(self, before: datetime) -> None:
+        """Let go of rows that are gone, and so is what said so."""
+        old = takewhile(lambda one: one[1].at < before, self._marks.items())
+        for key in [key for key, mark in old if not mark.there]:
+            del self._marks[key]
 
     async def _put(self, steps: Sequence[StepBody], now: datetime) -> None:
         """Store steps, many at once but those of a row one by one; return when all are stored."""
@@ -225,7 +234,7 @@ class JetStreamStore:
         try:
             sequence = await self._stored(sent)
         except RefusalError:
-            sequence = await self._after_retention(sent)
+            sequence = await self._after_conflict(sent)
         self._position = max(self._position, end_of_step(sequence))
         self._marks.pop(step.key, None)
         self._marks[step.key] = Mark(step.reached, sequence, now, step.state is not None)
@@ -246,12 +255,18 @@ class JetStreamStore:
             lambda: connection.store(subject, body, sent.headers), self._stream
         )
 
-    async def _after_retention(self, sent: _Sent) -> int:
-        """Store a step whose row's last one retention may have removed. Raises `Fenced`."""
+    async def _after_conflict(self, sent: _Sent) -> int:
+        """See whether a step that was refused was stored all the same, or may be. Raises `Fenced`.
+
+        It was if it was sent twice, for want of an answer, and is the row's last; it may be if
+        retention has removed the one before.
+        """
         fenced = Fenced(self._stream, self.partition)
         subject = self._subjects.step(self.partition, sent.step.key)
-        log = Log(self._connection, self._stream, subject)
-        if sent.step.key not in self._marks or await log.last_sequence():
+        last = await Log(self._connection, self._stream, subject).last()
+        if last is not None and last.has_id(sent.headers["Nats-Msg-Id"]):
+            return last.seq
+        if last is not None or sent.step.key not in self._marks:
             raise fenced
         sent.headers["Nats-Expected-Last-Subject-Sequence"] = "0"
         sent.answer = None
