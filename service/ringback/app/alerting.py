@@ -1,15 +1,16 @@
 """Composes who is told of alerts where several processes could tell, and one does at a time."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TextIO
 
 from ringback.app.delivering import Delivery
 from ringback.app.receivers import limits_of
 from ringback.core.watch.notices import Notices
-from ringback.ports import Audit, PartitionStore
+from ringback.ports import Audit, PartitionStore, Sink
 from ringback.runtime.desk import Books
 from ringback.runtime.mirror import Mirror
+from ringback.runtime.readers import read_while_taken
 from ringback.runtime.telling import Telling
 from ringback.settings import Settings
 from ringback.stores.jetstream.streams import steps_kept
@@ -34,12 +35,17 @@ class Alerting:
         open_store: Callable[[], Awaitable[PartitionStore]],
         out: TextIO,
         dashboard: Callable[[], str],
+        sinks: Mapping[str, Sink] | None = None,
     ) -> None:
-        """`open_store` opens the store of the partition in which receivers keep theirs."""
+        """`open_store` opens the store of the partition in which receivers keep theirs.
+
+        `sinks` are told by the same process as receivers are.
+        """
         self._settings = settings
         self._mirror = mirror
         self._out = out
         self._dashboard = dashboard
+        self._sinks = sinks or {}
         self._delivery: Delivery | None = None
         self.duty = Telling(
             mirror,
@@ -47,6 +53,7 @@ class Alerting:
             self._make,
             drain_seconds=settings.shutdown.drain_seconds,
             keep=timedelta(hours=steps_kept(settings.store.keep_journal_hours)),
+            beside=self._tell_sinks,
         )
 
     def handlers(self, answers: Answers, audit: Audit) -> list[Any]:
@@ -65,6 +72,17 @@ class Alerting:
         """Say which of them take nothing."""
         delivery = self._telling()
         return iter(()) if delivery is None else delivery.checks()
+
+    async def close(self) -> None:
+        """Release the sinks. Nothing may be taken afterwards."""
+        for sink in self._sinks.values():
+            await sink.close()
+
+    def _tell_sinks(self, books: Books) -> dict[str, Coroutine[None, None, None]]:
+        return {
+            f"sink {name}": read_while_taken(name, sink, self._mirror, books)
+            for name, sink in self._sinks.items()
+        }
 
     def _make(self, books: Books) -> Delivery:
         self._delivery = Delivery(

@@ -24,6 +24,7 @@ from ringback.ports import Clock, Entry, InputLog, Step, StepLog
 from ringback.runtime.checkpoint import CHECKPOINT, decode_checkpoint
 from ringback.runtime.desk import Freshness
 from ringback.runtime.retelling import Retelling
+from ringback.runtime.tuning import restoring
 from ringback.wire.inputs import (
     Acknowledge,
     BeginSilence,
@@ -112,13 +113,14 @@ class Mirror:
     async def load(self) -> None:
         """Take over what there is, and follow until nothing of it is ahead of the journal."""
         begin = last = await self._steps.position()
-        async for chunk in self._steps.load():
-            for step in chunk:
-                self._show(step)
-                if step.sequence > begin:
-                    self._newer[step.partition, step.row.conversation_id] = step.sequence
-                    last = max(last, step.sequence)
-            await asyncio.sleep(0)
+        with restoring():
+            async for chunk in self._steps.load():
+                for step in chunk:
+                    self._show(step)
+                    if step.sequence > begin:
+                        self._newer[step.partition, step.row.conversation_id] = step.sequence
+                        last = max(last, step.sequence)
+                await asyncio.sleep(0)
         self._past.begin(begin)
         now = asyncio.get_running_loop().time()
         self._heard_at, self._stepped_at = now, [now] * self._partitions

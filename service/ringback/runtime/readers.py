@@ -4,13 +4,15 @@ A reader that is slow is behind, never wrong, and holds up nobody. Its cursor is
 next batch, so after a crash it is told the last few entries again: at least once.
 """
 
+import asyncio
+
 import structlog
 
-from ringback.errors import PositionGone
+from ringback.errors import PositionGone, SinkError
 from ringback.ports import Past, Sink
 from ringback.runtime.desk import Books
 
-__all__ = ["read_forever"]
+__all__ = ["read_forever", "read_while_taken"]
 
 CHUNK = 500
 
@@ -36,3 +38,12 @@ async def read_forever(name: str, sink: Sink, past: Past, books: Books) -> None:
         # Positions may leave some out: where no entry is, there is nothing to wait for.
         cursor = entries[-1].position if entries else upto
         await books.note_told(name, cursor)
+
+
+async def read_while_taken(name: str, sink: Sink, past: Past, books: Books) -> None:
+    """Do the same until the sink cannot go on; then wait, for others have more to do than it."""
+    try:
+        await read_forever(name, sink, past, books)
+    except SinkError as error:
+        log.error("sink_failed", sink=name, problem=str(error))  # noqa: TRY400  # it says it all
+        await asyncio.Event().wait()

@@ -6,7 +6,7 @@ what is not stored is not sent.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
@@ -52,10 +52,12 @@ class Telling:
         *,
         drain_seconds: float,
         keep: timedelta,
+        beside: Callable[[Books], Mapping[str, Coroutine[None, None, None]]] = lambda _: {},
     ) -> None:
         """`open_store` opens what receivers keep, `make` makes a team that keeps it there.
 
-        `keep` is how long a step lasts that is not stored again.
+        `keep` is how long a step lasts that is not stored again; `beside` gives what else is to run
+        for as long, by name.
         """
         self.team: Team | None = None
         """Who tells; None while it is another process that does."""
@@ -66,6 +68,7 @@ class Telling:
         self._make = make
         self._drain_seconds = drain_seconds
         self._keep = keep
+        self._beside = beside
         self._store: PartitionStore | None = None
         self._keeping: Keeping | None = None
         self._tasks = Tasks()
@@ -106,6 +109,8 @@ class Telling:
             outbox.restore(known)
             self._tasks.start(f"receiver {outbox.name} hears", outbox.hear())
             self._tasks.start(f"receiver {outbox.name} tells", outbox.tell())
+        for name, work in self._beside(keeping).items():
+            self._tasks.start(name, work)
         self.begun += 1
         log.info("receivers_taken", receivers=len(team.outboxes), rows=len(known))
 

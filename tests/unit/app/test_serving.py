@@ -10,13 +10,14 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from ringback.app.alerting import Alerting
 from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
 from ringback.core.snapshots import QueueSettings
 from ringback.core.watch.messages import Phase
-from ringback.errors import DeliveryError, DeliveryFault
+from ringback.errors import DeliveryError, DeliveryFault, SinkError
 from ringback.ports import PartitionStore
 from ringback.runtime.mirror import Mirror
 from ringback.settings import CleanupSettings, Settings
@@ -36,7 +37,7 @@ from support.alerts import Friend
 from support.callbacks import START
 from support.gateway import frame
 from support.mirrored import Tracking
-from support.runtime import KEEP, Ear, LoopClock, make_pipeline, settled
+from support.runtime import KEEP, Ear, Listener, LoopClock, make_pipeline, settled, types
 from support.web import HEALTHY, METRICS
 
 pytestmark = pytest.mark.looptime
@@ -49,9 +50,10 @@ RECEIVING = Settings(receivers={"ops": ReceiverSettings(kind="stdout")})
 
 
 class Node:
-    """A process that serves, and that could tell receivers."""
+    """A process that serves, and that could tell receivers and a sink."""
 
     def __init__(self, tracking: Tracking, mirror: Mirror, settings: Settings) -> None:
+        self.sink = Listener()
         self.mirror = mirror
         self.audit = Notebook()
         self.showing = Showing(settings, mirror, mirror, None, self.audit)
@@ -66,6 +68,7 @@ class Node:
             open_store=open_store,
             out=io.StringIO(),
             dashboard=lambda: "http://localhost",
+            sinks={"stdout": self.sink},
         )
         answers = self.showing.answers
         app: Any = create_app(
@@ -447,3 +450,32 @@ async def test_without_a_source_nothing_is_disconnected_and_with_one_it_is_told_
         assert source["problems"] == ["it has no ears"]
         refused = await node.post("/cleanup", conversations=[stuck])
         assert "takes one of kind genesys" in refused.json()["detail"]
+
+
+async def test_a_sink_is_told_by_one_process_at_a_time_each_event_at_least_once() -> None:
+    tracking = Tracking(LoopClock())
+    async with serving(tracking) as one, serving(tracking) as other:
+        await one.alerting.duty.take("alert")
+        await tracking.see(frame("c-1"), frame("c-2"))
+        await settled()
+        await one.alerting.duty.give("alert")
+        await tracking.see(frame("c-3"))
+        await other.alerting.duty.take("alert")
+        await settled()
+        assert types(one.sink.entries) == ["callback.waiting"] * 2
+        assert types(other.sink.entries) == ["callback.waiting"]
+        await other.alerting.close()
+        assert other.sink.closed
+
+
+async def test_a_sink_that_cannot_go_on_holds_up_no_receiver(friends: list[Friend]) -> None:
+    tracking = Tracking(LoopClock())
+    async with serving(tracking, RECEIVING) as node:
+        node.sink.error = SinkError("stdout", "its reader has gone", "keep it")
+        await node.alerting.duty.take("alert")
+        with capture_logs() as said:
+            await alarmed(tracking)
+            await asyncio.sleep(10)
+        assert [one["event"] for one in said if one["log_level"] == "error"] == ["sink_failed"]
+        assert list(friends[0].world.open) == [ALERT]
+        assert len(friends) == 1

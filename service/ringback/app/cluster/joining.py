@@ -16,7 +16,7 @@ from ringback.app.alerting import Alerting
 from ringback.app.cluster.listening import join_listening
 from ringback.app.cluster.roles import Role
 from ringback.app.doors import Doors
-from ringback.app.parts import make_policy, make_rules
+from ringback.app.parts import make_policy, make_rules, make_sinks
 from ringback.app.routes import all_handlers
 from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
@@ -225,7 +225,9 @@ class Joining:
             open_store=open_store,
             out=self._out,
             dashboard=lambda: self._address,
+            sinks=make_sinks(settings, self._out) if Role.ALERT in self._roles else None,
         )
+        self._stack.push_async_callback(alerting.close)
         if Role.ALERT in self._roles:
             lapse = ALERTS_LAPSE * settings.jetstream.lease_seconds
             self._duties.append(Duty(Role.ALERT, [TELLS], alerting.duty, lapse))
