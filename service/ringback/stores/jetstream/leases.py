@@ -9,13 +9,11 @@ import asyncio
 import secrets
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 import msgspec
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 
 from ringback.errors import EngineUnreachable
 from ringback.ports import Claim
@@ -30,6 +28,7 @@ from ringback.stores.jetstream.faults import (
 )
 from ringback.stores.jetstream.streams import Config, described, ensure
 from ringback.stores.jetstream.subjects import Subjects, decode_token, encode_token
+from ringback.stores.jetstream.watching import Watching
 
 __all__ = ["BUDGET_SECONDS", "JetStreamLeases", "budgets_of", "leases_of"]
 
@@ -38,15 +37,12 @@ BUDGET_SECONDS = 300.0
 of that a listener goes on while the engine is away, and for a minute more the platform counts."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 OPERATION = "KV-Operation"
-STATUS = "Status"
 NO_MESSAGE = 10037
 NANO = 1_000_000_000
 RENEWALS_A_LEASE = 3
 HEARTBEATS_A_LEASE = 6
 MOST_PATIENCE_SECONDS = 2.0
 MOST_HEARTBEAT_SECONDS = 2.0
-MISSED_HEARTBEATS = 2.5
-"""So many without a word, and the watch is silent."""
 LATE = 1.05
 """So much later than the engine a key is taken for gone: clocks do not run alike."""
 BUCKET_BYTES = 2 * 1024 * 1024
@@ -77,10 +73,6 @@ class _Kept(msgspec.Struct):
 
 class _Found(msgspec.Struct):
     message: _Kept
-
-
-class _Consumer(msgspec.Struct):
-    num_pending: int = 0
 
 
 def leases_of(settings: JetStreamSettings, subjects: Subjects) -> Config:
@@ -153,7 +145,7 @@ class JetStreamLeases:
         clock = asyncio.get_running_loop().time
         view: dict[str, Claim] = {}
         gone_at: dict[str, float] = {}
-        following = _Following(self._connection, self._heartbeat)
+        following = Watching(self._connection, self._heartbeat)
         try:
             await following.begin(self._bucket)
             news = True
@@ -232,80 +224,6 @@ class JetStreamLeases:
             raise worded(self._connection.servers, error) from None
         except TROUBLES as error:
             raise worded(self._connection.servers, error) from None
-
-
-class _Following:
-    """What a bucket's stream has and gets. Whatever goes amiss is a `StoreError`: begin again."""
-
-    def __init__(self, connection: Connection, heartbeat: float) -> None:
-        self.complete = False
-        """Whether all that was there at the beginning has been given."""
-        self._connection = connection
-        self._heartbeat = heartbeat
-        self._subscription: Subscription | None = None
-        self._messages: asyncio.Queue[Msg] = asyncio.Queue()
-        self._taken = 0
-
-    async def begin(self, bucket: Config) -> None:
-        """Ask for the last of each subject, and for all that follows."""
-        client = self._connection.client
-        inbox = client.new_inbox()
-        request = {
-            "stream_name": bucket.name,
-            "config": {
-                "deliver_subject": inbox,
-                "deliver_policy": "last_per_subject",
-                "ack_policy": "none",
-                "filter_subject": bucket.subjects[0],
-                "idle_heartbeat": int(self._heartbeat * NANO),
-                "mem_storage": True,
-                "num_replicas": 1,
-            },
-        }
-        try:
-            # Not `next_msg`: a message that comes as its task is cancelled makes it forget that.
-            self._subscription = await client.subscribe(inbox, cb=self._messages.put)
-            consumer = await self._connection.ask(
-                f"CONSUMER.CREATE.{bucket.name}", request, _Consumer
-            )
-        except (*TROUBLES, NatsError) as error:
-            raise worded(self._connection.servers, error) from None
-        self.complete = not consumer.num_pending
-
-    async def next(self, until: float | None) -> Msg | None:
-        """Give the next message; None when there was none until then, or only a sign of life."""
-        now = asyncio.get_running_loop().time()
-        patience = MISSED_HEARTBEATS * self._heartbeat
-        early = until is not None and until - now < patience
-        wait = max(0.001, until - now) if until is not None and early else patience
-        try:
-            async with asyncio.timeout(wait):
-                message = await self._messages.get()
-        except TimeoutError:
-            if early:
-                return None
-            raise self._broken("gone silent") from None
-        if message.headers and STATUS in message.headers:
-            last = message.headers.get("Nats-Last-Consumer")
-            self._check(self._taken if last is None else int(last))
-            return None
-        self._taken += 1
-        self._check(message.metadata.sequence.consumer)
-        self.complete = self.complete or not message.metadata.num_pending
-        return message
-
-    async def end(self) -> None:
-        """Cease; the engine forgets its part when nobody listens."""
-        with suppress(NatsError):
-            if self._subscription is not None:
-                await self._subscription.unsubscribe()
-
-    def _check(self, sent: int) -> None:
-        if sent != self._taken:
-            raise self._broken("lost a message")
-
-    def _broken(self, how: str) -> EngineUnreachable:
-        return EngineUnreachable(self._connection.servers, f"the watch of leases has {how}")
 
 
 def _bucket(settings: JetStreamSettings, name: str, seconds: float) -> Config:
