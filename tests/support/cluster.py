@@ -110,8 +110,10 @@ class Member:
         return code
 
     async def over(self) -> None:
-        """End this life, however far it is."""
+        """End this life, however far it is; what it said is kept beside it."""
         await self._life.aclose()
+        if self.lives:
+            (self.folder / f"life-{len(self.lives)}.log").write_bytes(self.child.err)
 
 
 @dataclass
@@ -145,9 +147,17 @@ class Cluster:
     async def healthy(self, node: Node) -> None:
         """Wait until a server has all that the others have."""
         await node.ready()
-        async with asyncio.timeout(SOON), httpx.AsyncClient(trust_env=False) as web:
-            while (await web.get(f"{node.monitor}/healthz")).status_code != httpx.codes.OK:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)  # another process
+        said = ""
+        try:
+            async with asyncio.timeout(SOON), httpx.AsyncClient(trust_env=False) as web:
+                while True:
+                    answer = await web.get(f"{node.monitor}/healthz")
+                    if answer.status_code == httpx.codes.OK:
+                        return
+                    said = answer.text
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"{node.name} is not healthy: {said}") from None
 
     async def tracked_since(self, moment: datetime) -> None:
         """Wait until something of every partition was stored after that."""

@@ -27,6 +27,7 @@ PATIENCE = 60.0
 ANSWER = 2.0
 """Seconds after which an answer was lost with whoever was to give it."""
 AGAIN = 0.1
+FIRST = 3
 
 
 class EngineLogs:
@@ -71,9 +72,9 @@ class EngineLogs:
             await client.close()
 
     def story(self, faults: Iterable[Fault]) -> str:
-        """Tell the faults, and how the rows that they name have come to be."""
+        """Tell the faults, and how the rows that the first of them name have come to be."""
         lines = [f"{fault.kind}: {fault.what}" for fault in faults]
-        told = " ".join(lines)
+        told = " ".join(lines[:FIRST])
         for step, at, headers in zip(self._steps, self.stored, self._headers, strict=True):
             if step.row.conversation_id in told:
                 events = [msgspec.json.decode(body)["id"] for body in step.events]
