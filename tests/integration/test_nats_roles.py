@@ -79,6 +79,10 @@ class Organisation:
                     return list(found)
                 await asyncio.sleep(0.1)
 
+    async def status(self) -> tuple[int, bytes, str]:
+        """Ask who does what, as the user who may only look."""
+        return await execute(self._folder, "status", **asked(self._node, self.org, "status"))
+
     async def ready(self) -> None:
         """Wait until all of its processes are."""
         for role, child in self.children.items():
@@ -127,6 +131,9 @@ async def test_two_organisations_run_on_one_server_with_the_least_that_each_role
             for role, child in one.children.items():
                 said = child.err.decode()
                 assert "permission" not in said, (one.org, role, said)
+            code, told, said = await one.status()
+            assert (code, said) == (0, ""), told
+            assert all(role.encode() in told for role in ROLES), told
     log = (tmp_path / "n1" / "log").read_text()
     assert [line for line in log.splitlines() if "Violation" in line] == []
 
