@@ -9,13 +9,13 @@ from random import Random
 from ringback.core.policy import Policy
 from ringback.core.records import Conversation
 from ringback.ports import Clock, Step
-from ringback.runtime.listening import Listening
+from ringback.runtime.listening import Listening, last_heard
 from ringback.runtime.tracking import ROLE, Tracking
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.stores.memory_log import MemoryInputLog
 from ringback.wire.log import Message, decode_message
 from support.runtime import LostFrames, decoder, settled
-from support.tracked import Logs
+from support.tracked import Logs, NoWants
 
 __all__ = ["PARTITIONS", "AwayLog", "Listened", "MemoryWants"]
 
@@ -53,19 +53,22 @@ class AwayLog(MemoryInputLog):
         return sequence
 
 
-class MemoryWants:
+class MemoryWants(NoWants):
     """Wishes on their way from trackers to listeners, each to one of them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._wishes: asyncio.Queue[Sequence[str]] = asyncio.Queue()
         self._suspicions: list[asyncio.Queue[Sequence[str]]] = []
 
     async def want(self, partition: int, conversation_ids: Sequence[str]) -> None:
         """Let one listener read these."""
+        await super().want(partition, conversation_ids)
         self._wishes.put_nowait(list(conversation_ids))
 
     async def suspect(self, queue_ids: Sequence[str]) -> None:
         """Let all know."""
+        await super().suspect(queue_ids)
         for each in self._suspicions:
             each.put_nowait(list(queue_ids))
 
@@ -89,7 +92,7 @@ class Listened:
         self.logs = Logs(policy)
         self.inputs = AwayLog(self.logs.engine)
         self.logs.inputs = self.inputs
-        self.wants = MemoryWants()
+        self.wants = self.logs.wants = MemoryWants()
         self.lost = LostFrames()
         self.tracking: Tracking | None = None
         self._listening: dict[str, AsyncExitStack] = {}
@@ -113,7 +116,7 @@ class Listened:
     async def listen(self, member: str, *, most: int = 2000, reads: bool = False) -> Listening:
         """Begin a listener's life."""
         made = self.make(member, most=most, reads=reads)
-        made.resume()
+        made.resume(await last_heard(self.logs.steps, "main"))
         life = self._listening[member] = AsyncExitStack()
         task = asyncio.create_task(made.run(), name=member)
         life.push_async_callback(_end, task)

@@ -36,7 +36,15 @@ from support.callbacks import START
 from support.runtime import LostFrames
 from support.truth import differences
 
-__all__ = ["KEEP", "POLICY", "Following", "MillisecondClock", "following", "organisation"]
+__all__ = [
+    "KEEP",
+    "POLICY",
+    "Following",
+    "MillisecondClock",
+    "following",
+    "make_source",
+    "organisation",
+]
 
 KEEP = timedelta(days=3)
 POLICY = Policy(keep_ended=KEEP)
@@ -117,17 +125,10 @@ async def organisation(
         yield platform, sent
 
 
-@asynccontextmanager
-async def following(
-    platform: GenesysCloud,
-    store: MemoryStore | None = None,
-    record: Callable[..., None] | None = None,
-    seed: int = 2,
-    most_topics: int = 1000,
-    **genesys: object,
-) -> AsyncIterator[Following]:
-    """Run a daemon on an organisation; `genesys` are settings of that section."""
-    clock = MillisecondClock()
+def make_source(
+    platform: GenesysCloud, seed: int = 2, most_topics: int = 1000, **genesys: object
+) -> GenesysSource:
+    """Make what listens to an organisation; `genesys` are settings of that section."""
     settings = Settings(
         source=SourceSettings(kind="genesys"),
         genesys=msgspec.structs.replace(
@@ -140,6 +141,26 @@ async def following(
             **genesys,
         ),
     )
+    return assemble(
+        settings,
+        MillisecondClock(),
+        random.Random(seed),
+        max_frame_bytes=LARGEST,
+        most_topics=most_topics,
+    )
+
+
+@asynccontextmanager
+async def following(
+    platform: GenesysCloud,
+    store: MemoryStore | None = None,
+    record: Callable[..., None] | None = None,
+    seed: int = 2,
+    most_topics: int = 1000,
+    **genesys: object,
+) -> AsyncIterator[Following]:
+    """Run a daemon on an organisation; `genesys` are settings of that section."""
+    clock = MillisecondClock()
     heard: Counter[bytes] = Counter()
 
     def recorded(
@@ -163,9 +184,7 @@ async def following(
         record=recorded,
         reads=True,
     )
-    source = assemble(
-        settings, clock, random.Random(seed), max_frame_bytes=LARGEST, most_topics=most_topics
-    )
+    source = make_source(platform, seed, most_topics, **genesys)
     daemon = Daemon(
         pipeline=pipeline, store=store, source=source, sinks={}, budgets=Budgets(5, 5, 5)
     )
