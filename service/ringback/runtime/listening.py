@@ -266,9 +266,13 @@ class Listening:
     async def finish(self) -> None:
         """See that all that was heard is stored, then say that no more will be."""
         ended_at = self._ended_at or self.clock.now()
-        await self.putting.all_stored()
-        self._report("disconnected", STOPPED, ended_at)
-        await self.putting.all_stored()
+        try:
+            await self.putting.all_stored()
+            self._report("disconnected", STOPPED, ended_at)
+            await self.putting.all_stored()
+        finally:
+            if len(self.putting):
+                log.error("heard_and_not_stored", messages=len(self.putting))
 
     async def _stay_alive(self) -> None:
         while True:

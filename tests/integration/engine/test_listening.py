@@ -172,6 +172,10 @@ async def test_an_engine_that_dies_and_comes_back_has_all_in_order(tmp_path: Pat
             await node.ready()
             heard = ear.putting.put
             await until(lambda: ear.putting.put > heard + 100)
+            # What it had subscribed to, it hears again.
+            wants = JetStreamWants(engine.connection, engine.subjects)
+            await wants.want(1, ["c-1"])
+            await until(lambda: list(ear.wanted(1)) == ["c-1"])
         entered = seen(await all_of(engine))
         assert entered == ear.came
 
@@ -186,6 +190,7 @@ async def test_each_wish_reaches_one_listener(nats_url: str) -> None:
             # Until both have subscribed, nobody may hear.
             given: list[list[str]] = [[], []]
 
+            await engine.connection.client.publish(engine.subjects.wants(0), b"\xc1")
             async with asyncio.timeout(SOON):
                 number = 0
                 while not all(given):

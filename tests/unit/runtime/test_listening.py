@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 import pytest
+import structlog.testing
 
 from ringback.core.snapshots import QueueSettings
 from ringback.core.watch.feed_kinds import Pulse
@@ -271,6 +272,19 @@ async def test_a_stop_stores_all_that_was_heard_and_says_so() -> None:
             last = [one for one in all_.messages(partition) if isinstance(one, Hearing)][-1]
             assert last == hearing("disconnected", STOPPED, at(1))
         assert len(ear.putting) == 0
+
+
+async def test_a_stop_that_cannot_store_says_how_much_is_lost() -> None:
+    async with Listened().within() as all_:
+        ear = await all_.listen("a")
+        await asyncio.sleep(1)
+        all_.inputs.there.clear()
+        ear.frame(frame("c-1"))
+        ear.frame(frame("c-2"))
+        with structlog.testing.capture_logs() as said, pytest.raises(TimeoutError):
+            await asyncio.wait_for(ear.finish(), 5)
+        (lost,) = [one for one in said if one["event"] == "heard_and_not_stored"]
+        assert lost["messages"] == 2 + PARTITIONS  # that it is there is one for each
 
 
 async def test_a_source_that_fails_ends_it() -> None:
