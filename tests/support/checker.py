@@ -57,7 +57,7 @@ class Fault(NamedTuple):
     """One thing that is wrong."""
 
     kind: str
-    """`lost`, `twice`, `hole`, `chain`, `timer`, `unfired`, `astray` or `untrue`."""
+    """`lost`, `twice`, `hole`, `chain`, `beyond`, `timer`, `unfired`, `astray` or `untrue`."""
     what: str
 
 
@@ -186,7 +186,7 @@ def _chains(logs: Logs) -> Iterator[Fault]:
             yield Fault("chain", what)
         if step.reached > end and step.partition < logs.partitions:
             what = f"step {step.sequence} of {key} reached {step.reached} of {end}"
-            yield Fault("chain", what)
+            yield Fault("beyond", what)
         reached[step.partition, key] = step.reached
 
 

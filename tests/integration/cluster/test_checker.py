@@ -148,7 +148,7 @@ def test_a_timer_that_never_fired() -> None:
 def test_a_watermark_beyond_the_log() -> None:
     logs = tampered()
     logs.steps = [*logs.steps[:-1], msgspec.structs.replace(logs.steps[-1], reached=10**9)]
-    assert kinds(found(logs)) == {"chain"}
+    assert kinds(found(logs)) == {"beyond"}
 
 
 @pytest.mark.parametrize("which", ["inputs", "steps"])
