@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream import connection
 from ringback.stores.jetstream.engine import Engine
 from support.engine import KEEP_HOURS, engine_settings, open_engine, until
-from support.nats import PATIENCE, Node, free_ports, one_node
+from support.nats import PATIENCE, Node, cluster, free_ports, one_node
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -227,3 +228,19 @@ async def test_what_is_too_large_is_refused_and_in_nobodys_way(tmp_path: Path) -
             await store.commit(Batch({"a": Row("a", bytes(2_000_000))}, [], {}), NOW)
         await engine.store(0).commit(Batch({"a": Row("a", b"")}, [], {}), NOW)
         await engine.close()
+
+
+async def test_the_leader_of_a_cluster_dies(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as nodes:
+        settings = replace(
+            engine_settings(",".join(node.url for node in nodes)), replicas=3, most_megabytes=16
+        )
+        async with working(nodes[0], settings) as (engine, count):
+            what = f"STREAM.INFO.{engine.subjects.steps}"
+            leader = (await engine.connection.ask(what, None, dict[str, Any]))["cluster"]["leader"]
+            node = next(node for node in nodes if node.name == leader)
+            await node.kill()
+            await progress(count)
+            await node.start()
+            await node.ready()
+            await progress(count)
