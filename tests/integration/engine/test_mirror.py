@@ -6,9 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from ringback.core.watch.messages import Phase
 from ringback.core.watch.notices import Limits
 from ringback.core.watch.silences import Matcher
+from ringback.errors import EngineSilent
 from ringback.ports import Entry, PartitionStore
 from ringback.runtime.clock import SystemClock
 from ringback.runtime.desk import Books
@@ -31,6 +34,7 @@ KEEP = timedelta(days=2)
 DUE = {"state": "scheduled", "connectedTime": None, "callbackScheduledTime": "2026-11-22T07:50:00Z"}
 OVER = {"state": "disconnected", "disconnectedTime": "2026-11-22T08:00:00Z"}
 ALERT = "c-1/due_not_released/1"
+RULE = Matcher("rule", "due_not_released")
 
 
 async def until(seen: Callable[[], object]) -> None:
@@ -95,7 +99,7 @@ async def test_what_people_do_is_taken_and_seen_by_all(nats_url: str) -> None:
             assert one.tracker.firing(ALERT).acknowledged_by == "ada"
             await until(lambda: other.tracker.firing(ALERT).acknowledged_by == "ada")
             soon = tracking.clock.now() + timedelta(hours=1)
-            silence = await other.silence([Matcher("rule", "due_not_released")], soon, "bob", "")
+            silence = await other.silence([RULE], soon, "bob", "")
             await other.committed()
             assert list(other.tracker.silences) != []
             await until(lambda: silence.id in [each.id for each in one.tracker.silences])
@@ -142,12 +146,16 @@ async def test_a_server_that_is_gone_is_told_and_made_good_by_itself(tmp_path: P
             (_, check) = checks_of_mirror(mirror)
             assert (check.name, check.status) == ("log of steps", Status.DEGRADED)
             assert not mirror.freshness("main").hears
+            with pytest.raises(EngineSilent):
+                await mirror.silence([RULE], tracking.clock.now() + timedelta(hours=1), "ada", "")
             seeing = asyncio.create_task(tracking.see(frame("c-1")))
             await node.start()
             await seeing
             await until(lambda: mirror.tracker.get("c-1") is not None)
             await tracking.live()
             await until(lambda: mirror.freshness("main").hears)
+            # What was asked for and is not waited for any more is nobody's trouble.
+            await until(lambda: not second.connection.troubles)
         for one in (first, second):
             await one.close()
 

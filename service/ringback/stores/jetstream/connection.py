@@ -171,8 +171,15 @@ class Connection:
         """Try something until it is done; meanwhile `troubles` says what is in its way.
 
         Only what trying again cannot mend is raised: a conflict as the `RefusalError` that it is,
-        else a `StoreError`.
+        else a `StoreError`. Whoever waits no longer leaves nothing in anybody's way.
         """
+        try:
+            return await self._persist(attempt, what)
+        except asyncio.CancelledError:
+            self.troubles.pop(what, None)
+            raise
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]], what: str) -> T:
         wait = FIRST_WAIT
         while True:
             try:
