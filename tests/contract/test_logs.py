@@ -104,7 +104,7 @@ async def test_an_input_of_the_same_name_is_taken_once(logs: Logs) -> None:
 
 
 async def test_any_text_is_a_key_and_any_bytes_are_an_input(logs: Logs) -> None:
-    keys = ["a.b", "*", ">", "a b", "", "naïve ☎", "=41", "x" * 300]
+    keys = ["a.b", "*", ">", "a b", "", "naïve ☎", "=41", "x" * 100_000]
     for number, key in enumerate(keys):
         await logs.inputs.put(0, key, bytes([number]), f"n{number}")
     assert [one.body for one in await some(logs.inputs.follow(0, 0), len(keys))] == [
@@ -112,6 +112,16 @@ async def test_any_text_is_a_key_and_any_bytes_are_an_input(logs: Logs) -> None:
     ]
     await logs.inputs.put(1, "k", b"", "empty")
     assert [one.body for one in await some(logs.inputs.follow(1, 0), 1)] == [b""]
+
+
+async def test_any_text_is_a_row(logs: Logs) -> None:
+    keys = ["a.b", "*", ">", "a b", "", "naïve ☎", "=41", "x" * 100_000, "x" * 100_001]
+    store = await loaded(logs)
+    for number, key in enumerate(keys):
+        await store.commit(batch(key, b"%d" % number, b"e"), now())
+    assert [row.conversation_id for row in await rows(logs)] == keys
+    for key in keys:
+        assert [step.row.conversation_id for step in await logs.steps.history(0, key, 9)] == [key]
 
 
 async def test_who_follows_is_told_that_there_is_no_more_and_then_of_what_comes(

@@ -14,6 +14,8 @@ from ringback.wire.log import EVERYBODY
 
 __all__ = ["EVERYBODY", "Subjects", "decode_token", "encode_token", "partition_of"]
 
+LONGEST = 512
+"""Characters of a key in a subject; servers cut off whoever sends a line of more than 4,096."""
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~")
 
 
@@ -26,6 +28,15 @@ def encode_token(text: str) -> str:
         return text
     encoded = text.encode("utf-8", "surrogatepass")
     return "".join(chr(one) if chr(one) in _PLAIN else f"={one:02X}" for one in encoded) or "="
+
+
+def _key(text: str) -> str:
+    """Write a key as a token: one that is too long for a subject by what stands for it."""
+    token = encode_token(text)
+    if len(token) <= LONGEST:
+        return token
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32)
+    return f"=-{digest.hexdigest()}"  # no text is written so
 
 
 def decode_token(token: str) -> str:
@@ -88,7 +99,7 @@ class Subjects(msgspec.Struct, frozen=True, dict=True):
 
     def input(self, partition: int, key: str) -> str:
         """Where an input is put."""
-        return f"{self.root}.in.{partition}.{encode_token(key)}"
+        return f"{self.root}.in.{partition}.{_key(key)}"
 
     def inputs_of(self, partition: int) -> str:
         """All inputs of one partition."""
@@ -96,7 +107,7 @@ class Subjects(msgspec.Struct, frozen=True, dict=True):
 
     def step(self, partition: int, key: str) -> str:
         """Where a row's steps are put."""
-        return f"{self.root}.st.{partition}.{encode_token(key)}"
+        return f"{self.root}.st.{partition}.{_key(key)}"
 
     def steps_of(self, partition: int) -> str:
         """All steps of one partition."""

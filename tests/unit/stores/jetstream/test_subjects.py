@@ -40,3 +40,13 @@ def test_an_organisations_names_are_its_own() -> None:
     assert subjects.input(3, "a.b") == "ringback.acme=2Eeu.in.3.a=2Eb"
     assert subjects.steps == "ringback-acme_2Eeu-steps"
     assert Subjects("a_2E", "b").leases != Subjects("a.", "b").leases
+
+
+def test_a_key_that_is_too_long_for_a_subject_is_still_one_of_its_own() -> None:
+    subjects = Subjects("ringback", "acme")
+    keys = ["x" * 512, "x" * 513, "x" * 100_000, "☎" * 300, "☎" * 301, ""]
+    found = [subjects.step(0, key).removeprefix("ringback.acme.st.0.") for key in keys]
+    assert len(set(found)) == len(keys)
+    assert found[0] == keys[0]
+    assert all(len(token) <= 512 and "." not in token for token in found)
+    assert subjects.input(0, keys[2]).endswith(found[2])
