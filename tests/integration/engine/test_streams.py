@@ -48,6 +48,21 @@ OTHERS = {
 }
 
 
+async def test_organisations_whose_names_read_the_same_do_not_take_each_others_streams(
+    nats_url: str, link: Connection
+) -> None:
+    org = new_org()
+    first = wanted(engine_settings(nats_url), Subjects("one", f"two-{org}"), KEEP_HOURS)
+    second = wanted(engine_settings(nats_url), Subjects("one-two", org), KEEP_HOURS)
+    for mine, theirs in zip(first, second, strict=True):
+        assert mine.name == theirs.name
+        await ensure(link, mine)
+        with pytest.raises(EngineForeign, match="read the same"):
+            await ensure(link, theirs)
+        found = await ask(link, f"STREAM.INFO.{mine.name}")
+        assert found["config"]["subjects"] == mine.subjects
+
+
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("which", [0, 1])
 async def test_a_stream_that_is_not_ours_is_refused_and_left_alone(
@@ -159,8 +174,8 @@ async def test_who_may_not_update_goes_on_with_what_there_is_and_says_so(
     [said] = await ensure(link, replace(first, max_age=first.max_age * 2))
     assert "max_age is" in said
     assert "the one for setup" in said
-    with pytest.raises(EngineForeign, match="subjects"):
-        await ensure(link, replace(first, subjects=[*first.subjects, "more.>"]))
+    with pytest.raises(EngineForeign, match="discard"):
+        await ensure(link, replace(first, discard="new"))
     monkeypatch.setattr(streams, "_write", write)
 
 

@@ -125,7 +125,7 @@ def account(org: str, jetstream: JetStreamSettings, source: str) -> str:
     lines = [
         f'# The organisation "{org}", {about}.',
         "# Written by `ringback account`: rather write it anew than change it.",
-        f'"{encode_token(jetstream.prefix)}-{encode_token(org)}": {{',
+        f'"{subjects.root}": {{',
         *(f"  {line}" for line in _limits(jetstream)),
         f'  include "../secrets/{encode_token(org)}.passwords.conf"',
         "  users: [",

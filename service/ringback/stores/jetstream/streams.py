@@ -224,6 +224,13 @@ def _check_ours(config: Config, found: dict[str, Any]) -> None:
             "a stream of this name is not Ringback's",
             "give Ringback another jetstream.prefix, or remove the stream if nobody needs it",
         )
+    if found.get("subjects") != config.subjects:
+        raise EngineForeign(
+            config.name,
+            f"it is of {', '.join(found.get('subjects') or ['no subject'])}: of another"
+            " organisation, or of another prefix, whose names together read the same",
+            "give this organisation another jetstream.prefix, or an account of its own",
+        )
     number, partitions = map(int, told.groups())
     if number > FORMAT:
         raise EngineForeign(
