@@ -21,15 +21,17 @@ from ringback.simulator.server import SimulatorServer
 from ringback.stores.jetstream.subjects import Subjects
 from support import nats
 from support.checker import Fault, Logs, faults_of
-from support.daemon import SOON, Child, ringback_command, running
+from support.daemon import Child, ringback_command, running
 from support.engine_logs import EngineLogs
 from support.nats import LOOPBACK, Node, Place
 from support.network import Network
 from support.unfenced import PROGRAM
 from support.witness import Witness
 
-__all__ = ["PARTITIONS", "Cluster", "Member", "cluster", "now"]
+__all__ = ["PARTITIONS", "PATIENCE", "Cluster", "Member", "cluster", "now"]
 
+PATIENCE = 180.0
+"""Seconds after which what should have happened will not, however busy the machine is."""
 PARTITIONS = 4
 ORG = "acme"
 PREFIX = "chaos"
@@ -149,7 +151,7 @@ class Cluster:
         await node.ready()
         said = ""
         try:
-            async with asyncio.timeout(SOON), httpx.AsyncClient(trust_env=False) as web:
+            async with asyncio.timeout(PATIENCE), httpx.AsyncClient(trust_env=False) as web:
                 while True:
                     answer = await web.get(f"{node.monitor}/healthz")
                     if answer.status_code == httpx.codes.OK:
@@ -161,7 +163,7 @@ class Cluster:
 
     async def tracked_since(self, moment: datetime) -> None:
         """Wait until something of every partition was stored after that."""
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 logs = await self.logs.read()
                 stored = zip(logs.steps, self.logs.stored, strict=True)
@@ -175,7 +177,7 @@ class Cluster:
         self.centre.halt()
         self.platform.play.flush()
         since = now()
-        deadline = asyncio.get_running_loop().time() + SOON
+        deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             await asyncio.sleep(1)
             logs = await self.logs.read()

@@ -11,7 +11,7 @@ import msgspec
 
 from ringback.ports import Step
 from ringback.wire.steps import position_in
-from support.cluster import Member
+from support.cluster import PATIENCE, Member
 from support.daemon import SOON
 
 __all__ = ["Follower", "following", "told_in"]
@@ -48,7 +48,7 @@ class Follower:
 
     async def reaches(self, position: int) -> None:
         """Wait until it is so far."""
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(PATIENCE):
             while self.position < position:  # noqa: ASYNC110  # another process tells it
                 await asyncio.sleep(0.05)
 
