@@ -373,3 +373,27 @@ async def test_what_says_that_rows_are_gone_is_forgotten_with_them(
     await owner.commit(Batch({}, [], {}), NOW + timedelta(hours=2 * KEEP_HOURS + 2))
     assert set(owner.marks) == {"a"}
     await engine.close()
+
+
+async def test_what_is_no_step_is_named_and_a_later_one_is_read(nats_url: str) -> None:
+    engine = await open_engine(nats_url)
+    subject = engine.subjects.step(0, "a")
+    later = msgspec.msgpack.encode(["a", b"s", None, 3, [], [], {"new": 1}])
+    await engine.connection.store(subject, later, {})
+    [row] = [row async for chunk in engine.store(0).load() for row in chunk]
+    assert row == Row("a", b"s")
+    await engine.connection.store(subject, b"{}", {})
+    with pytest.raises(EngineForeign, match="message 2 is no step that this Ringback knows"):
+        await engine.store(0).cursor("")
+    with pytest.raises(EngineForeign, match="message 2"):
+        await engine.steps.read(0, 9)
+    await engine.close()
+
+
+async def test_what_answers_otherwise_is_not_taken_for_an_answer(link: Connection) -> None:
+    async def answer(message: Any) -> None:
+        await message.respond(b"<html>")
+
+    await link.client.subscribe("elsewhere", cb=answer)
+    with pytest.raises(UnsureError, match="not JetStream"):
+        await link.store("elsewhere", b"", {})

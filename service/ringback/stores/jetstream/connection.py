@@ -50,7 +50,11 @@ class _Answer(msgspec.Struct):
     error: Refusal | None = None
 
 
-_decode_answer = msgspec.json.Decoder(_Answer).decode
+def _understood(message: Msg, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(message.data, type=kind)
+    except msgspec.DecodeError:
+        raise UnsureError("what answers is not JetStream, or speaks otherwise") from None
 
 
 class Connection:
@@ -152,10 +156,10 @@ class Connection:
         body = msgspec.json.encode(request) if request is not None else b""
         future = await self.send(f"$JS.API.{what}", body)
         message = await self._outcome(future, within or ANSWER_API)
-        refused = _decode_answer(message.data).error
+        refused = _understood(message, _Answer).error
         if refused is not None:
             raise RefusalError(refused)
-        return msgspec.json.decode(message.data, type=answer)
+        return _understood(message, answer)
 
     async def last(self, stream: str, subject: str) -> Msg | None:
         """Ask any server once for the last message of a subject, as it has it; None if it has none.
@@ -213,7 +217,7 @@ class Connection:
         message = sent.result() if sent.done() else await self._outcome(sent, ANSWER)
         if not message.data:
             raise UnsureError("no stream takes it, or it has no leader")
-        answer = _decode_answer(message.data)
+        answer = _understood(message, _Answer)
         if answer.error is not None:
             raise RefusalError(answer.error)
         return answer.seq

@@ -4,14 +4,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from ringback.errors import PositionGone
+from ringback.errors import EngineForeign, FrameError, PositionGone
 from ringback.ports import Row, Step
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.following import Found, Log
 from ringback.stores.jetstream.subjects import Subjects
-from ringback.wire.steps import decode_step
+from ringback.wire.steps import StepBody, decode_step
 
-__all__ = ["CURSOR", "JOURNAL", "JetStreamSteps"]
+__all__ = ["CURSOR", "JOURNAL", "JetStreamSteps", "unpacked"]
 
 CURSOR = "~cursor/"
 """Begins the keys of what partitions note for themselves; no reader of the log is shown it."""
@@ -95,7 +95,7 @@ def _shown(chunk: Sequence[Found]) -> list[Step]:
 
 
 def _step(sequence: int, subject: str, packed: bytes) -> Step:
-    body = decode_step(packed)
+    body = unpacked(sequence, subject, packed)
     return Step(
         sequence,
         int(subject.split(".")[-2]),
@@ -104,3 +104,15 @@ def _step(sequence: int, subject: str, packed: bytes) -> Step:
         body.events,
         body.subjects,
     )
+
+
+def unpacked(sequence: int, subject: str, packed: bytes) -> StepBody:
+    """Read a step. Raises `EngineForeign` for what none of this version's has written."""
+    try:
+        return decode_step(packed)
+    except FrameError as error:
+        raise EngineForeign(
+            subject,
+            f"message {sequence} is no step that this Ringback knows ({error.detail})",
+            "run the newest Ringback that writes there, and see that nobody else does",
+        ) from None

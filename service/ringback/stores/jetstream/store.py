@@ -21,7 +21,7 @@ from ringback.ports import Batch, Entry, Mark, Row, Step
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import CONFLICTS, DeniedError, RefusalError, UnsureError
 from ringback.stores.jetstream.following import Log
-from ringback.stores.jetstream.steps import CURSOR, JOURNAL, JetStreamSteps
+from ringback.stores.jetstream.steps import CURSOR, JOURNAL, JetStreamSteps, unpacked
 from ringback.stores.jetstream.subjects import Subjects
 from ringback.wire.steps import (
     MOST_EVENTS,
@@ -40,6 +40,8 @@ IN_FLIGHT = 128
 CHUNK = 500
 LOOK = 10.0
 """Seconds between looks at what retention is about to remove."""
+LOOK_ON = 0.5
+"""As long as there is more of that than is written again at once."""
 MARGIN = timedelta(hours=1)
 """So much older than retention has to be what it has surely removed."""
 MOST_HELD = 200
@@ -73,7 +75,7 @@ class JetStreamStore:
         self._turn = asyncio.Lock()
         self._ids = connection.client.new_inbox().rpartition(".")[2]
         self._count = 0
-        self._looked = 0.0
+        self._look_at = 0.0
 
     @property
     def marks(self) -> Mapping[str, Mark]:
@@ -87,7 +89,7 @@ class JetStreamStore:
             async for chunk in chunks:
                 rows = []
                 for one in chunk:
-                    step = decode_step(one.body)
+                    step = unpacked(one.sequence, one.subject, one.body)
                     self._position = max(self._position, end_of_step(one.sequence))
                     there = step.state is not None
                     marks[step.key] = Mark(step.reached, one.sequence, one.at, there)
@@ -182,9 +184,10 @@ class JetStreamStore:
         That is what was written in the older half of what is kept: by age, or by room if half of
         it is taken.
         """
-        if asyncio.get_running_loop().time() - self._looked < LOOK:
+        time = asyncio.get_running_loop().time()
+        if time < self._look_at:
             return
-        self._looked = asyncio.get_running_loop().time()
+        self._look_at = time + LOOK
         info = await self._log.info()
         age = timedelta(microseconds=info.config.max_age // 1000)
         self._forget(now - age - MARGIN)
@@ -194,6 +197,8 @@ class JetStreamStore:
             lambda one: one[1].at < now - age / 2 or one[1].sequence <= first, self._marks.items()
         )
         held = [mark.sequence for key, mark in old if mark.there or key.startswith(CURSOR)]
+        if len(held) > MOST_HELD:
+            self._look_at = time + LOOK_ON
         steps = [await self._log.get(sequence) for sequence in held[:MOST_HELD]]
         again = [decode_step(found) for found in steps if found is not None]
         await self._put([replace(step, events=[], subjects=[]) for step in again], now)
