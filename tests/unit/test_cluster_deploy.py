@@ -10,7 +10,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from ringback import settings
+from ringback import cli, settings
 from ringback.settings import Settings
 from ringback.stores.jetstream.permissions import USERS, user_of
 from ringback.stores.jetstream.subjects import Subjects
@@ -391,3 +391,78 @@ def test_nobody_reaches_the_servers_but_ringback_and_they_one_another() -> None:
         reached |= {port["port"]: sorted(peers) for port in rule["ports"]}
     ours = sorted(["ringback-setup", *(f"ringback-{role}" for role in ROLES)])
     assert reached == {4222: ours, 8222: ours, 6222: ["nats"]}
+
+
+# Who watches
+
+
+def test_prometheus_finds_every_process(made: Path, tmp_path: Path) -> None:
+    promtool = require_debian("prometheus", "promtool")
+    shipped = DEPLOY / "prometheus" / "several.yml"
+    found = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    (job,) = found["scrape_configs"]
+    assert job["job_name"] == "ringback"
+    (discovery,) = job["dns_sd_configs"]
+    (members,) = [one for one in of_kind("Service") if name_of(one) == "ringback-members"]
+    assert discovery["names"] == [name_of(members)]
+    assert [port["port"] for port in members["spec"]["ports"]] == [discovery["port"]]
+    assert set(selected(members["spec"]["selector"])) >= {f"ringback-{role}" for role in ROLES}
+    openssl = require_debian("openssl", "openssl")
+    done = subprocess.run(
+        [
+            openssl,
+            "x509",
+            "-in",
+            made / "ringback.crt",
+            "-noout",
+            "-checkhost",
+            job["tls_config"]["server_name"],
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "does match" in done.stdout
+    # As it stands, but for where files are.
+    text = shipped.read_text(encoding="utf-8")
+    for name in ("ringback-authority", "ringback-token"):
+        text = text.replace(f"/etc/prometheus/{name}", str(made / "authority.crt"))
+    config = tmp_path / "several.yml"
+    config.write_text(text, encoding="utf-8")
+    rules = DEPLOY / "prometheus" / "ringback.rules.yml"
+    (tmp_path / "ringback.rules.yml").write_bytes(rules.read_bytes())
+    checked = subprocess.run(
+        [promtool, "check", "config", config],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+# What is written
+
+
+def commands() -> list[list[str]]:
+    """Give the commands of Ringback that the pages show."""
+    root = DEPLOY.parent
+    found = []
+    for page in (root / "README.md", root / "docs" / "scaling.md"):
+        for line in re.findall(r"^    (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            if match := re.match(r"(?:[A-Z_]+=\S+ )*(?:\S*/)?ringback (\w+)(.*)", line):
+                words = match[2].split("#")[0].split(">")[0].split()
+                found.append([match[1], *words])
+    return found
+
+
+def test_every_command_that_is_written_is_one_with_options_that_it_has() -> None:
+    found = commands()
+    assert {"account", "migrate", "status", "run"} <= {words[0] for words in found}
+    for name, *words in found:
+        known = {each for one in cli.ringback.commands[name].params for each in one.opts}
+        assert {word for word in words if word.startswith("--")} <= known, (name, words)
+        for index, word in enumerate(words):
+            if word == "--role":
+                assert set(words[index + 1].split(",")) <= set(ROLES)

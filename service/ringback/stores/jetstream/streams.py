@@ -178,6 +178,12 @@ def _waived(config: Config, found: dict[str, Any]) -> list[str]:
 
 
 def _worded(servers: str, config: Config, error: Exception) -> StoreError:
+    if isinstance(error, DeniedError) and ".STREAM.CREATE." in str(error):
+        return EngineRefused(
+            servers,
+            f"the stream {config.name} is not there, and this user may not make it ({error})",
+            "that `ringback migrate` was run once, as the user for setup (docs/scaling.md)",
+        )
     if isinstance(error, RefusalError) and error.code in NO_ROOM:
         return EngineRefused(
             servers,
