@@ -8,7 +8,7 @@ What it comes to is told as calls that bring the ledger to where it should be. T
 against the ledger as it is, so it does not matter if some were carried out already.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import msgspec
 
 from ringback.core.entries import NEVER
 from ringback.core.gaps import Ledger
-from ringback.core.listener import NO_LISTENER, Group, Listener, Span, common
+from ringback.core.listener import NO_LISTENER, Deafness, Group, Listener, Span, common
 
 __all__ = ["HEARING", "SILENT", "SILENT_AFTER", "Call", "Hearing"]
 
@@ -55,6 +55,19 @@ _decode_said = msgspec.msgpack.Decoder(_Said).decode
 _Loss = tuple[Collection[str], Span]
 """Which topics, none meaning all that are not named; and since when, and why."""
 
+Loss = tuple[datetime, str]
+"""When something was last heard, and why it is not now."""
+
+
+class _Together(NamedTuple):
+    """What all reports come to."""
+
+    ears: Mapping[str, Deafness]
+    topics: Mapping[str, Loss]
+    """Those that none hears."""
+    everything: Loss | None
+    """All that are not named, if none hears them."""
+
 
 class Hearing:
     """All listeners of one source. Hand it each report with `now`.
@@ -70,12 +83,15 @@ class Hearing:
         self._ledger = ledger
         self._listeners: dict[str, Listener] = {}
         self._said = _Said()
+        self._known: _Together | None = None
+        """What their reports come to; None once another has come."""
         self._missed: list[Call] = []
         """Losses that were over when they were found out."""
         self._unsaved: set[str] = set()
 
     def restore(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Take over rows, in whatever order."""
+        self._known = None
         for key, packed in rows:
             if key == HEARING:
                 self._said = _decode_said(packed)
@@ -98,7 +114,7 @@ class Hearing:
     @property
     def hears(self) -> bool:
         """Whether any of them hears, be it not everything."""
-        return self._blind(None) is None
+        return self._together.everything is None
 
     @property
     def reads(self) -> bool:
@@ -192,6 +208,7 @@ class Hearing:
                 self._unsaved.add(HEARING)
         for name in self._forgettable(now):
             del self._listeners[name], self._said.spoke[name]
+            self._known = None
             self._unsaved |= {HEARING, f"{HEARING}/{name}"}
         yield from self._calls(now)
 
@@ -212,7 +229,7 @@ class Hearing:
         gaps = ledger.open_gaps(source)
         whole = any(not gap.topics for gap in gaps)
         told = {topic for gap in gaps for topic in gap.blind}
-        everything = self._blind(None)
+        everything = self._together.everything
         if everything is not None:
             since, cause = everything
             if since == NEVER:
@@ -227,7 +244,7 @@ class Hearing:
             yield Call(hears=True)
             yield from self._losses(set(), now, renewed=told)
             return
-        if ended := told - self._blind_topics().keys():
+        if ended := told - self._together.topics.keys():
             yield Call(hears=True, topics=sorted(ended))
         yield from self._losses(told, now)
 
@@ -241,65 +258,56 @@ class Hearing:
     ) -> Iterator[Call]:
         """Give losses of topics that are not told, each with all that was lost with it."""
         begun: dict[tuple[datetime, str], list[str]] = {}
-        for topic, (lost, cause) in sorted(self._blind_topics().items()):
+        topics = self._together.topics
+        for topic in sorted(topics.keys() - told):
+            lost, cause = topics[topic]
             since = now if lost == NEVER or topic in renewed else lost
-            if topic not in told and (before is None or since < before):
+            if before is None or since < before:
                 begun.setdefault((since, cause), []).append(topic)
-        for (since, cause), topics in begun.items():
-            yield Call(hears=False, topics=topics, cause=cause, since=since)
+        for (since, cause), lost_then in begun.items():
+            yield Call(hears=False, topics=lost_then, cause=cause, since=since)
 
-    def _blind_topics(self) -> dict[str, tuple[datetime, str]]:
-        return {topic: found for topic in self._named() if (found := self._blind(topic))}
-
-    def _blind(self, topic: str | None) -> tuple[datetime, str] | None:
-        """Give when a topic was last heard, and why it is not now; None if it is."""
-        last, cause = NEVER, NO_LISTENER
-        for one in self._listeners.values():
-            spans = one.deafness(topic)
-            if not spans or spans[-1].until is not None:
-                return None
-            if spans[-1].since >= last:
-                last, cause = spans[-1].since, spans[-1].cause
-        return last, cause
-
-    def _named(self) -> set[str]:
-        return {
-            topic
-            for one in self._listeners.values()
-            for group in one.groups
-            for topic in group.topics
-        }
+    @property
+    def _together(self) -> "_Together":
+        if self._known is None:
+            ears = {name: one.deafness() for name, one in self._listeners.items()}
+            named = {topic for ear in ears.values() for topic in ear.named}
+            topics = {topic: found for topic in named if (found := _blind(ears, topic))}
+            self._known = _Together(ears, topics, _blind(ears, None))
+        return self._known
 
     def _find_missed(self, one: Listener, lost: list[_Loss], now: datetime) -> None:
         """Find what nobody heard though it was believed of one that it did."""
-        others = [other for other in self._listeners.values() if other is not one]
-        found: dict[tuple[datetime, str], list[str]] = {}
+        ears = self._together.ears
+        others = [ear for name, ear in ears.items() if name != one.name]
+        gaps = self._ledger.open_gaps(self.source)
+        told = {topic: gap.since for gap in gaps for topic in gap.blind}
+        told_whole = min((gap.since for gap in gaps if not gap.topics), default=None)
         of_all: set[datetime] = set()
+        found: dict[tuple[datetime, str], list[str]] = {}
+        earlier: list[str] = []
         for topics, span in lost:
-            classes: Iterable[str | None] = topics
+            named: Collection[str] = topics
             if not topics:
-                classes = (None, *sorted(self._named() - _topics_of(one)))
-            for topic in classes:
-                pieces = [(span.since, now)]
-                for other in others:
-                    pieces = common(pieces, other.deafness(topic), now)
-                begins = {begin for begin, end in pieces if end < now}
-                told_since = self._told_since(topic)
-                if told_since is not None and any(
-                    begin < told_since and end == now for begin, end in pieces
-                ):
-                    # What lasts began earlier than it seemed.
-                    self._missed.append(Call(hears=True, topics=() if topic is None else [topic]))
-                if topic is None:
-                    of_all = begins
-                    self._missed += [
-                        Call(hears=False, cause=span.cause, since=begin) for begin in sorted(begins)
-                    ]
-                    continue
-                for begin in begins - of_all:
-                    found.setdefault((begin, span.cause), []).append(topic)
-        for (begin, cause), topics in sorted(found.items()):
-            self._missed.append(Call(hears=False, topics=topics, cause=cause, since=begin))
+                begins, began = _missing(others, None, span.since, now)
+                of_all = set(begins)
+                if told_whole is not None and began is not None and began < told_whole:
+                    self._missed.append(Call(hears=True))  # what lasts began earlier than it seemed
+                self._missed += [
+                    Call(hears=False, cause=span.cause, since=begin) for begin in sorted(begins)
+                ]
+                named = {topic for ear in others for topic in ear.named} - _topics_of(one)
+            for topic in sorted(named):
+                begins, began = _missing(others, topic, span.since, now)
+                if topic in told and began is not None and began < told[topic]:
+                    earlier.append(topic)
+                for begin in begins:
+                    if begin not in of_all:
+                        found.setdefault((begin, span.cause), []).append(topic)
+        if earlier:
+            self._missed.append(Call(hears=True, topics=earlier))
+        for (begin, cause), together in sorted(found.items()):
+            self._missed.append(Call(hears=False, topics=together, cause=cause, since=begin))
 
     def _told_since(self, *topics: str | None) -> datetime | None:
         """Give since when a gap lasts that any of these is in, None meaning one of all."""
@@ -328,6 +336,7 @@ class Hearing:
         if one is None:
             one = Listener(listener, [Group([], [Span(NEVER, NO_LISTENER)])])
             self._listeners[listener] = one
+            self._known = None
             self._unsaved.add(f"{HEARING}/{listener}")
         if one.silences and one.silences[-1].until is None:
             one.silences[-1].until = now
@@ -338,6 +347,7 @@ class Hearing:
 
     def _changed(self, one: Listener, now: datetime) -> None:
         one.tidy(now)
+        self._known = None
         self._unsaved.add(f"{HEARING}/{one.name}")
 
     def _forgettable(self, now: datetime) -> list[str]:
@@ -349,6 +359,29 @@ class Hearing:
             if self._listeners[name].silent
             and (place < too_many or self._said.spoke[name] + FORGOTTEN_AFTER <= now)
         ]
+
+
+def _blind(ears: Mapping[str, Deafness], topic: str | None) -> Loss | None:
+    """Give when a topic was last heard, and why it is not now; None if it is."""
+    last, cause = NEVER, NO_LISTENER
+    for ear in ears.values():
+        spans = ear.of(topic)
+        if not spans or spans[-1].until is not None:
+            return None
+        if spans[-1].since >= last:
+            last, cause = spans[-1].since, spans[-1].cause
+    return last, cause
+
+
+def _missing(
+    others: Iterable[Deafness], topic: str | None, since: datetime, now: datetime
+) -> tuple[list[datetime], datetime | None]:
+    """Give since when others did not hear either: what is over by now, and what lasts."""
+    pieces = [(since, now)]
+    for ear in others:
+        pieces = common(pieces, ear.of(topic), now)
+    over = [begin for begin, end in pieces if end < now]
+    return over, next((begin for begin, end in pieces if end == now), None)
 
 
 def _topics_of(one: Listener) -> set[str]:

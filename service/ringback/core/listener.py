@@ -5,13 +5,14 @@ Spans are remembered, since a loss is found out late and it matters then who els
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from ringback.core.entries import NEVER
 from ringback.core.gaps import queue_of
 
-__all__ = ["NO_LISTENER", "Group", "Listener", "Span", "common"]
+__all__ = ["NO_LISTENER", "Deafness", "Group", "Listener", "Span", "common"]
 
 NO_LISTENER = "no listener"
 REMEMBERED = timedelta(days=1)
@@ -62,15 +63,13 @@ class Listener(msgspec.Struct, array_like=True, gc=False):
         """Whether it is, or hears nothing in any case."""
         return self.groups[0].deaf or (bool(self.silences) and self.silences[-1].until is None)
 
-    def deafness(self, topic: str | None) -> list[Span]:
-        """Give when a topic was not heard, None standing for those that nobody has named."""
-        queue = None if topic is None else queue_of(topic)
-        if self.queues and queue is not None and queue not in self.queues:
-            return [Span(NEVER, NO_LISTENER)]
-        own = self.groups[0]
-        if topic is not None:
-            own = next((group for group in self.groups[1:] if topic in group.topics), own)
-        return _joined([*own.spans, *self.silences])
+    def deafness(self) -> "Deafness":
+        """Give what says when each topic was not heard."""
+        rest, *others = self.groups
+        named = {}
+        for group in others:
+            named.update(dict.fromkeys(group.topics, _joined([*group.spans, *self.silences])))
+        return Deafness(_joined([*rest.spans, *self.silences]), named, self.queues)
 
     def touched(self, topics: Collection[str]) -> list[Group]:
         """Give groups that together are just these topics, none meaning all."""
@@ -78,12 +77,12 @@ class Listener(msgspec.Struct, array_like=True, gc=False):
             return self.groups
         rest, left, found = self.groups[0], dict.fromkeys(topics), []
         for group in self.groups[1:]:
-            within = [topic for topic in group.topics if topic in left]
+            within = dict.fromkeys(topic for topic in group.topics if topic in left)
             for topic in within:
                 del left[topic]
             if 0 < len(within) < len(group.topics):
                 group.topics = [topic for topic in group.topics if topic not in within]
-                group = Group(within, _copied(group.spans))  # noqa: PLW2901
+                group = Group(list(within), _copied(group.spans))  # noqa: PLW2901
                 self.groups = [*self.groups, group]
             if within:
                 found.append(group)
@@ -104,6 +103,25 @@ class Listener(msgspec.Struct, array_like=True, gc=False):
             if first is not group and first.topics:
                 first.topics = [*first.topics, *group.topics]
         self.groups = list(alike.values())
+
+
+class Deafness(NamedTuple):
+    """When a listener did not hear, as it is known now."""
+
+    rest: list[Span]
+    """Of all topics that it has not named."""
+    named: dict[str, list[Span]]
+    queues: frozenset[str] | None
+
+    def of(self, topic: str | None) -> list[Span]:
+        """Give when a topic was not heard, None standing for those that nobody has named."""
+        if topic is None:
+            return self.rest
+        if self.queues:
+            queue = queue_of(topic)
+            if queue is not None and queue not in self.queues:
+                return [Span(NEVER, NO_LISTENER)]
+        return self.named.get(topic, self.rest)
 
 
 _encode = msgspec.msgpack.Encoder().encode
