@@ -80,6 +80,8 @@ class _Held:
         self.confirmed_at = confirmed_at
         """When the last renewal was sent that was answered."""
         self.state: Literal["taking", "working", "giving", "lost"] = "taking"
+        self.begun = False
+        """Whether there is something to end."""
         self.task: asyncio.Task[None] | None = None
 
 
@@ -232,8 +234,13 @@ class Ownership:
     async def _end(self, name: str, one: _Held, before: asyncio.Task[None] | None) -> None:
         if before is not None and not before.done():
             await asyncio.wait({before})
-        await one.duty.work.lose(name)
+        await self._end_work(name, one)
         self._forget(name, one)
+
+    async def _end_work(self, name: str, one: _Held) -> None:
+        if one.begun:
+            await one.duty.work.lose(name)
+            one.begun = False
 
     # To claim and to hand over
 
@@ -302,13 +309,14 @@ class Ownership:
         self._begin(one, self._take(name, one))
 
     async def _take(self, name: str, one: _Held) -> None:
+        one.begun = True
         try:
             await one.duty.work.take(name)
         except RingbackError as error:
             log.warning("ownership_not_taken", lease=name, problem=str(error))
             pause = min(MOST_AGAIN_SECONDS, self._leases.seconds)
             self._not_before[name] = asyncio.get_running_loop().time() + pause
-            await one.duty.work.lose(name)
+            await self._end_work(name, one)
             await self._presence.release(one.claim)
             self._forget(name, one)
             return
@@ -323,11 +331,10 @@ class Ownership:
         try:
             if finish:
                 await one.duty.work.give(name)
+                one.begun = False
         except RingbackError as error:
             log.warning("ownership_not_finished", lease=name, problem=str(error))
-            finish = False
-        if not finish:
-            await one.duty.work.lose(name)
+        await self._end_work(name, one)
         await self._presence.release(one.claim)
         self.hand_overs[one.duty.role] += 1
         self._log(one.duty, "ownership_handed_over", lease=name)
