@@ -13,7 +13,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 
 from support.daemon import SOON, Child, running
-from support.endpoint import Endpoint, Posted
+from support.endpoint import Endpoint, open_at
 from support.gateway import Gateway, gateway, to
 from support.journal import faults_of, read_journal
 from support.prometheus import Server, alertmanager_running
@@ -139,23 +139,6 @@ def settings(peer: Gateway, hook: Endpoint, pager: Endpoint, manager: Server) ->
     }
 
 
-def open_at_hook(hook: Endpoint) -> set[str]:
-    """Give what is open at a webhook that leaves out the messages that it has."""
-    seen: dict[str, bytes] = {}
-    open_: set[str] = set()
-    for posted in hook.posted:
-        name = posted.headers["webhook-id"]
-        assert seen.setdefault(name, posted.body) == posted.body, "another message of that id"
-    for body in seen.values():
-        for alert in Posted("", {}, body).json["data"]["alerts"]:
-            assert alert["first"] is (alert["alertId"] not in open_), alert
-            if alert["status"] == "resolved":
-                open_.discard(alert["alertId"])
-            else:
-                open_.add(alert["alertId"])
-    return open_
-
-
 def wrong_at_pager(pager: Endpoint, life: Stuck) -> dict[str, set[str]]:
     """Give the incidents that are open or closed at PagerDuty and should not be so.
 
@@ -207,7 +190,7 @@ async def test_every_receiver_ends_with_exactly_the_open_alerts(tmp_path: Path) 
             with suppress(TimeoutError):
                 async with asyncio.timeout(SOON):
                     while wrong := (  # noqa: ASYNC110  # other processes are waited for
-                        open_at_hook(hook) ^ alerts_of(life.stuck)
+                        open_at(hook) ^ alerts_of(life.stuck)
                         or wrong_at_pager(pager, life)
                         or await open_at_manager(manager) ^ life.stuck.keys()
                     ):

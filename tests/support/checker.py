@@ -22,7 +22,17 @@ from ringback.stores.jetstream.subjects import partition_of
 from ringback.wire.log import Message, Seen
 from support.truth import callback_of, cannot_be_armed, differences
 
-__all__ = ["Fault", "Logs", "Put", "effects_of", "faults_of", "heard_in_vain", "known_by", "untrue"]
+__all__ = [
+    "Fault",
+    "Logs",
+    "Put",
+    "effects_of",
+    "faults_of",
+    "firing_in",
+    "heard_in_vain",
+    "known_by",
+    "untrue",
+]
 
 ASIDE = "~"
 """Begins the keys of rows that are about no conversation."""
@@ -90,6 +100,17 @@ def effects_of(logs: Logs) -> list[Fault]:
         *_timers(events),
         *_astray(logs),
     ]
+
+
+def firing_in(logs: Logs) -> set[str]:
+    """Give the alerts that fire at the end of the log."""
+    firing: set[str] = set()
+    for event in (_decode(body) for step in logs.steps for body in step.events):
+        if event["type"] == "ringback.alert.firing.v1":
+            firing.add(event["data"]["alertId"])
+        elif event["type"] == "ringback.alert.resolved.v1":
+            firing.discard(event["data"]["alertId"])
+    return firing
 
 
 def heard_in_vain(logs: Logs, heard: Mapping[str, Sequence[Snapshot]]) -> Iterator[Fault]:

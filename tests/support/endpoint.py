@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from aiohttp import web
 
-__all__ = ["Endpoint", "Posted"]
+__all__ = ["Endpoint", "Posted", "open_at"]
 
 
 class Posted(NamedTuple):
@@ -81,3 +81,20 @@ class Endpoint:
             return web.Response()
         status, given, body = (answer, {}, b"") if isinstance(answer, int) else answer
         return web.Response(status=status, headers=given, body=body)
+
+
+def open_at(hook: Endpoint) -> set[str]:
+    """Give what is open at a webhook that leaves out the messages that it has."""
+    seen: dict[str, bytes] = {}
+    open_: set[str] = set()
+    for posted in hook.posted:
+        name = posted.headers["webhook-id"]
+        assert seen.setdefault(name, posted.body) == posted.body, "another message of that id"
+    for body in seen.values():
+        for alert in Posted("", {}, body).json["data"]["alerts"]:
+            assert alert["first"] is (alert["alertId"] not in open_), alert
+            if alert["status"] == "resolved":
+                open_.discard(alert["alertId"])
+            else:
+                open_.add(alert["alertId"])
+    return open_
