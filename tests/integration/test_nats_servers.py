@@ -1,26 +1,34 @@
 """The shipped files of the NATS servers: three servers start with them and replicate."""
 
 import asyncio
+import io
 import os
 import re
-import ssl
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import nats
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js.api import KeyValueConfig, StorageType, StreamConfig
+import msgspec
+import pytest
 
+from ringback.app.migrating import migrate
+from ringback.errors import EngineRefused, EngineUnreachable
+from ringback.ports import Batch, Row
+from ringback.settings import Settings
+from ringback.settings.describing import Secret
 from ringback.settings.jetstream import JetStreamSettings
-from ringback.stores.jetstream.permissions import user_of
+from ringback.settings.schema import StoreSettings
+from ringback.stores.jetstream.engine import Engine
+from ringback.stores.jetstream.permissions import User, user_of
 from ringback.stores.jetstream.subjects import Subjects
 from support.accounts import SHIPPED, lay_out
 from support.nats import free_ports, server_command
 
 LOCAL = Subjects("ringback", "local")
+ROLES: tuple[User, ...] = ("listen", "track", "serve", "alert", "all")
 
 
 def accepted(main: Path) -> subprocess.CompletedProcess[str]:
@@ -91,37 +99,35 @@ def running(main: Path, folder: Path, name: str, ports: list[int]) -> Iterator[P
         process.wait()
 
 
-@asynccontextmanager
-async def connected(url: str, made: Path) -> AsyncIterator[Client]:
-    """Connect as the user that makes streams, once there is a leader."""
-
-    async def unheard(_: Exception) -> None:
-        """Say nothing of servers that are not there yet."""
-
-    name = user_of(LOCAL, "setup")
-    client = await nats.connect(
-        url,
-        user=name,
-        password=(made / "nats-setup").read_text().strip(),
-        inbox_prefix=f"_INBOX.{name}",
-        tls=ssl.create_default_context(cafile=made / "authority.crt"),
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.1,
-        error_cb=unheard,
+def daemon(made: Path, servers: str, user: User) -> Settings:
+    """Give the settings of a process that is that user, else as by default."""
+    return Settings(
+        store=StoreSettings(kind="jetstream"),
+        jetstream=JetStreamSettings(
+            servers=servers,
+            tls_ca=str(made / "authority.crt"),
+            user=user_of(LOCAL, user),
+            password=Secret((made / f"nats-{user}").read_text().strip()),
+        ),
     )
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
-async def led(client: Client) -> None:
-    """Wait until the cluster has somebody who answers for JetStream."""
-    async with asyncio.timeout(30):
+async def set_up(settings: Settings) -> None:
+    """Make the streams, as soon as all three servers know of one another."""
+    async with asyncio.timeout(60):
         while True:
-            with suppress(NatsError, TimeoutError):
-                await client.jetstream(timeout=0.5).account_info()
+            try:
+                await migrate(settings, None, io.StringIO())
+            except (EngineUnreachable, EngineRefused):
+                await asyncio.sleep(0.1)
+            else:
                 return
+
+
+async def opened(settings: Settings) -> Engine:
+    return await Engine.open(
+        settings.jetstream, settings.source.org, settings.store.keep_journal_hours
+    )
 
 
 async def test_three_servers_replicate_what_one_organisation_needs(tmp_path: Path) -> None:
@@ -133,37 +139,32 @@ async def test_three_servers_replicate_what_one_organisation_needs(tmp_path: Pat
         assert f"nats-{index}.nats:6222" in text
         text = text.replace(f"nats-{index}.nats:6222", f"127.0.0.1:{each[2]}")
     routes.write_text(text)
-    settings = JetStreamSettings()
-    size = settings.most_megabytes * 1024 * 1024
+    servers = ",".join(f"tls://127.0.0.1:{each[0]}" for each in ports)
     with (
         running(main, tmp_path / "n1", "n1", ports[0]) as log,
         running(main, tmp_path / "n2", "n2", ports[1]),
         running(main, tmp_path / "n3", "n3", ports[2]),
     ):
-        async with connected(f"tls://127.0.0.1:{ports[0][0]}", made) as client:
-            await led(client)
-            jetstream = client.jetstream(timeout=30)
-            for name, kind in ((LOCAL.inputs, "in"), (LOCAL.steps, "st")):
-                await jetstream.add_stream(
-                    StreamConfig(
-                        name=name,
-                        subjects=[f"{LOCAL.root}.{kind}.>"],
-                        max_bytes=size,
-                        num_replicas=settings.replicas,
+        await set_up(daemon(made, servers, "setup"))
+        for user in ROLES:
+            engine = await opened(daemon(made, servers, user))
+            try:
+                # Of what it warns: the password's, and that this server is old.
+                assert [each for each in engine.findings if "NATS 2.9" not in each] == []
+                if user == "track":
+                    batch = Batch({"c": Row("c", b"x")}, [], {})
+                    await engine.store(0).commit(batch, datetime.now(UTC))
+                for stream in (LOCAL.inputs, LOCAL.steps, f"KV_{LOCAL.leases}"):
+                    found = await engine.connection.ask(
+                        f"STREAM.INFO.{stream}", None, dict[str, Any]
                     )
-                )
-            for name, storage in (
-                (LOCAL.leases, StorageType.MEMORY),
-                (LOCAL.budgets, StorageType.FILE),
-            ):
-                config = KeyValueConfig(name, ttl=60, storage=storage, replicas=3)
-                await jetstream.create_key_value(config)
-            await jetstream.publish(LOCAL.step(0, "c"), b"x")
-            cluster = (await jetstream.stream_info(LOCAL.steps)).cluster
-            assert cluster is not None
-            assert {cluster.leader, *(each.name for each in cluster.replicas or ())} == {
-                "n1",
-                "n2",
-                "n3",
-            }
+                    cluster = found["cluster"]
+                    names = {cluster["leader"], *(each["name"] for each in cluster["replicas"])}
+                    assert names == {"n1", "n2", "n3"}
+            finally:
+                await engine.close()
+        settings = daemon(made, servers, "track")
+        others = msgspec.structs.replace(settings.jetstream, tls_ca="")
+        with pytest.raises(EngineRefused, match="TLS"):
+            await opened(msgspec.structs.replace(settings, jetstream=others))
     assert "Plaintext passwords" in log.read_text()  # as the test's are; in files of mode 0600
