@@ -89,6 +89,8 @@ class Mirror:
         self._advanced = asyncio.Condition()
         self._awaited: dict[tuple[int, str], int] = {}
         """Rows that are to come back, and the input that they must have dealt with."""
+        self._asked: dict[tuple[int, str], int] = {}
+        """Rows about which something is being put, and what they have dealt with meanwhile."""
         self._heard_at = 0.0
         """When the log last said anything, on the loop's clock."""
         self._stepped_at = [0.0] * partitions
@@ -160,6 +162,8 @@ class Mirror:
                 self._show(step)
                 self._newer.pop(key, None)
             self._past.take(step)
+            if key in self._asked:
+                self._asked[key] = step.reached
             if self._awaited.get(key, step.reached + 1) <= step.reached:
                 del self._awaited[key]
             if step.partition < self._partitions:
@@ -314,6 +318,7 @@ class Mirror:
     async def _do(self, deed: Deed, partition: int, key: str, row: str) -> None:
         """Put a deed into the log of inputs; `row` is to come back of it."""
         body, once = encode_message(Done(encode_deed(deed))), f"d:{secrets.token_hex(12)}"
+        self._asked[partition, row] = 0
         try:
             async with asyncio.timeout(self._patience):
                 sequence = await self._inputs.put(partition, key, body, once)
@@ -321,7 +326,10 @@ class Mirror:
             log.warning("deed_not_taken", partition=partition, problem=str(error))
             said = "what was asked for may be done all the same, so look before asking again"
             raise EngineSilent(said) from None
-        if partition == SPEAKER or row == key:
+        finally:
+            dealt_with = self._asked.pop((partition, row), 0)
+        # It may be back before the log has said that it is there.
+        if dealt_with < sequence and (partition == SPEAKER or row == key):
             self._awaited[partition, row] = sequence
 
     def _place(self, subject: str) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -196,6 +197,29 @@ async def test_nobody_waits_for_ever_for_what_does_not_come_back() -> None:
         assert loop.time() - began == 2
         await mirror.committed()
         assert loop.time() - began == 2
+
+
+async def test_what_is_back_before_the_log_has_said_that_it_is_there_is_not_waited_for() -> None:
+    tracking = Tracking(LoopClock())
+    await tracking.see(late())
+    put = tracking.inputs.put
+
+    async def slowly(*what: Any) -> int:
+        sequence = await put(*what)
+        await asyncio.sleep(1)
+        return sequence
+
+    tracking.inputs.put = slowly  # type: ignore[assignment,method-assign]
+    async with tracking.working(), tracking.mirroring() as mirror:
+        await asyncio.sleep(200)
+        await tracking.live()
+        await settled()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await mirror.acknowledge(ALERT, "ada")
+        await mirror.committed()
+        assert loop.time() - began == 1
+        assert mirror.tracker.firing(ALERT).acknowledged_by == "ada"
 
 
 async def test_a_log_that_takes_nothing_is_no_success() -> None:
