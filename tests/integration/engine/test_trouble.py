@@ -207,7 +207,7 @@ async def test_a_permission_that_is_missing_is_named_and_may_be_given_later(
         allow('"$JS.API.STREAM.INFO.>"')
         with pytest.raises(EngineRefused, match=r"no permission .*STREAM\.CREATE") as refused:
             await open_until_refused(settings)
-        assert "check the permissions" in str(refused.value)
+        assert "as the user for setup" in str(refused.value)
 
 
 async def open_until_refused(settings: JetStreamSettings) -> None:
