@@ -3,19 +3,36 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import structlog
 
 from ringback.errors import Fenced, StoreError
 from ringback.ports import PartitionStore
 from ringback.runtime.partition import Means, Partition
+from ringback.runtime.pipeline import RESTART
 from ringback.runtime.supervision import STALLED
+from ringback.wire.inputs import Ruling, encode_deed
+from ringback.wire.log import EVERYBODY, Done, encode_message
 
-__all__ = ["ROLE", "Tracking"]
+__all__ = ["COUNTED", "ROLE", "Tracking"]
 
 log = structlog.get_logger(__name__)
 
 ROLE = "track"
 """What the names of its leases begin with: `track.<partition>`."""
+COUNTED = (
+    "inputs",
+    "steps",
+    "redelivered",
+    "republished",
+    "fenced",
+    "lost",
+    "unknown",
+    "broken",
+    "in_vain",
+    "corrections",
+)
+"""What is counted of partitions."""
 AGAIN = 0.1
 """Seconds after which a partition is loaded anew; each further time twice as long."""
 LONGEST = 5.0
@@ -40,6 +57,18 @@ class Tracking:
         self._open = open_store
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._giving: set[int] = set()
+
+    async def begin(self, partitions: int, start: str) -> None:
+        """Put the rules of this process in force everywhere, as any start does.
+
+        `start` names this start among all there ever are. Where they are in force it makes no
+        difference.
+        """
+        body = encode_message(
+            Done(encode_deed(Ruling(RESTART, msgspec.Raw(self.means.rules.packed))))
+        )
+        for number in range(partitions):
+            await self.means.inputs.put(number, EVERYBODY, body, f"rules:{number}:{start}")
 
     # What ownership calls
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ringback.runtime.tracking import Tracking
+from ringback.runtime.tracking import COUNTED, Tracking
 from ringback.vitals.measuring import counters, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
@@ -24,6 +24,9 @@ def checks_of_tracking(tracking: Tracking) -> Iterator[Check]:
     }
     for number, lag in sorted(late.items()):
         yield Check(f"partition {number}", Status.DEGRADED, f"{lag:.0f} s behind: catching up")
+    if broken := tracking.counts["broken"]:
+        said = f"{broken} made an error and were passed over: look for input_broken, and report it"
+        yield Check("inputs", Status.DEGRADED, said)
     if not (tracking.problems or late):
         yield Check("partitions", Status.OK)
 
@@ -45,6 +48,6 @@ def measures_of_tracking(tracking: Tracking) -> Iterator[Measure]:
         "tracking",
         "What happened to inputs and steps, by what it was.",
         "what",
-        tuple(sorted(tracking.counts)),
+        COUNTED,
         tracking.counts,
     )

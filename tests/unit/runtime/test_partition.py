@@ -382,6 +382,31 @@ async def test_rules_in_force_are_those_of_the_log_and_not_a_process() -> None:
     await second.close()
 
 
+async def test_a_start_puts_its_rules_in_force_in_every_partition() -> None:
+    logs = Logs()
+    first = await logs.tracked()
+    await first.begin(2, "first")
+    await logs.hear(scheduled(1))
+    await asyncio.sleep(5)
+    steps = await logs.steps.history(0, "c-1", 9)
+    logs.rules = RuleSet([])
+    second = await logs.tracked(1)
+    await first.begin(2, "first again")  # makes no difference
+    await asyncio.sleep(1)
+    assert await logs.steps.history(0, "c-1", 9) == steps
+    await second.begin(2, "second")
+    await asyncio.sleep(1)
+    for partition in (*first.partitions.values(), *second.partitions.values()):
+        assert partition.tracker.rules.packed == logs.rules.packed
+    assert [kind for _, kind in await logs.told()] == [
+        "callback.scheduled",
+        "alert.firing",
+        "alert.resolved",
+    ]
+    await first.close()
+    await second.close()
+
+
 async def test_rules_that_a_process_does_not_know_are_passed_over() -> None:
     logs = Logs()
     tracking = await logs.tracked()

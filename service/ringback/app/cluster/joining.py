@@ -122,7 +122,7 @@ class Joining:
             engine.connection, leases_of(self._settings.jetstream, engine.subjects), self.name
         )
         if Role.TRACK in self._roles:
-            self._track(engine)
+            await self._track(engine)
         if self._roles & {Role.SERVE, Role.ALERT}:
             await self._mirror(engine)
         said = Said(
@@ -172,7 +172,7 @@ class Joining:
             log.warning("engine_unreachable", problem=str(error))
         self.waits_for = str(error)
 
-    def _track(self, engine: Engine) -> None:
+    async def _track(self, engine: Engine) -> None:
         """Take part in tracking partitions."""
         settings = self._settings
 
@@ -194,7 +194,12 @@ class Joining:
         )
         names = [f"{TRACKS}.{number}" for number in range(settings.jetstream.partitions)]
         self._duties.append(Duty(Role.TRACK, names, tracking))
-        self._member.complain(tracking.complaint)
+        start = f"{self.name} {rfc3339(self._clock.now())}"
+        await tracking.begin(settings.jetstream.partitions, start)
+        # While the engine is away nothing can progress, and a restart would mend nothing.
+        self._member.complain(
+            lambda: tracking.complaint() if engine.connection.problem is None else None
+        )
         self._vitals.add(
             partial(checks_of_tracking, tracking), partial(measures_of_tracking, tracking)
         )
