@@ -13,6 +13,7 @@ import pytest_asyncio
 from ringback.errors import StoreError
 from ringback.ports import Claim, Leases
 from ringback.settings.jetstream import JetStreamSettings
+from ringback.stores.jetstream import leases
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.leases import JetStreamLeases, leases_of
 from ringback.stores.jetstream.streams import ensure
@@ -267,3 +268,35 @@ async def test_foreign_keys_are_nobody_s(tmp_path: Path) -> None:
         async with Watch(ann) as watch:
             assert watch.view == {}
             assert await ann.claim("alert") is None
+
+
+async def test_what_a_former_life_held_is_the_next_ones_once_it_has_long_not_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "FORMER_SECONDS", SECONDS)
+    async with bucket(tmp_path) as (_, node, connection):
+        settings = JetStreamSettings(servers=node.url, replicas=1)
+        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
+        await ensure(connection, config)
+        before, after, ben = (
+            JetStreamLeases(connection, config, name) for name in ("ann", "ann", "ben")
+        )
+        dead = await claimed(before, "channels.1")
+        lives = await claimed(before, "channels.2")
+        assert await claimed(ben, "channels.3")
+        async with Watch(after) as watch:
+            assert await after.claim("channels.1") is None
+            async with asyncio.timeout(SOON):
+                while watch.view is None or "channels.1" in watch.view:
+                    # A twin that lives goes on with what it has.
+                    renewed = await before.renew(lives)
+                    assert renewed is not None
+                    lives = renewed
+                    await asyncio.sleep(SECONDS / 20)
+            assert await after.claim("channels.2") is None
+            assert await after.claim("channels.3") is None
+            assert await after.claim("channels.1") is not None
+            assert await before.renew(dead) is None
+            await watch.until(lambda held: held.get("channels.1") == "ann")
+            assert watch.view is not None
+            assert watch.view["channels.1"].mine

@@ -35,6 +35,9 @@ __all__ = ["BUDGET_SECONDS", "JetStreamLeases", "budgets_of", "leases_of"]
 BUDGET_SECONDS = 300.0
 """After so long without a renewal, what one may use of the platform's limits is another's. For most
 of that a listener goes on while the engine is away, and for a minute more the platform counts."""
+FORMER_SECONDS = 65.0
+"""After so long without a renewal, what this member's former life held is this life's again. By
+then nothing that it used of the platform's limits counts; a twin of the same name renews sooner."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 OPERATION = "KV-Operation"
 NO_MESSAGE = 10037
@@ -95,6 +98,8 @@ class JetStreamLeases:
         self._bucket = bucket
         self._subjects = bucket.subjects[0].removesuffix(">")
         self._life = secrets.token_hex(8)
+        self._former: dict[str, tuple[int, float]] = {}
+        """What a former life of this member was seen to hold: the revision, and since when."""
         self._patience = min(MOST_PATIENCE_SECONDS, self.seconds / RENEWALS_A_LEASE)
         self._heartbeat = min(MOST_HEARTBEAT_SECONDS, self.seconds / HEARTBEATS_A_LEASE)
 
@@ -106,7 +111,7 @@ class JetStreamLeases:
         found = await self._last(name)
         if found is None:
             return await self._write(name, said, 0)
-        if _deleted(found) or self._is_mine(found):
+        if _deleted(found) or self._is_mine(found) or self._is_left_behind(name, found.seq):
             return await self._write(name, said, found.seq)
         return None
 
@@ -160,12 +165,30 @@ class JetStreamLeases:
                     gone_at.pop(name, None)
                     if claim is not None:
                         view[name] = claim
-                        gone_at[name] = clock() + self.seconds * LATE
+                        gone_at[name] = self._gone_at(claim)
                 for name in [name for name, at in gone_at.items() if at <= clock()]:
                     del gone_at[name], view[name]
                     news = True
         finally:
             await following.end()
+
+    def _gone_at(self, claim: Claim) -> float:
+        """Say when a claim is over that is not renewed, on the loop's clock."""
+        now = asyncio.get_running_loop().time()
+        over = now + self.seconds * LATE
+        if claim.mine or claim.holder != self.holder:
+            return over
+        revision, since = self._former.get(claim.name, (0, now))
+        if revision != claim.revision:
+            since = now
+            self._former[claim.name] = (claim.revision, now)
+        return min(over, since + FORMER_SECONDS)
+
+    def _is_left_behind(self, name: str, revision: int) -> bool:
+        """Whether a former life of this member held it, and has not renewed it for long."""
+        seen, since = self._former.get(name, (0, 0.0))
+        now = asyncio.get_running_loop().time()
+        return seen == revision and now >= since + FORMER_SECONDS
 
     async def _delete(self, name: str, revision: int) -> bool:
         headers = {OPERATION: "DEL", EXPECTED: str(revision)}
