@@ -370,6 +370,25 @@ async def test_only_as_much_history_as_is_wished_but_all_that_was_not_told(
     assert [json.loads(body)["sequence"] for body in found] == [3] * 20 + [4] * 20
 
 
+async def test_what_cannot_be_understood_of_the_journal_is_carried_all_the_same(
+    tmp_path: Path, target: Settings
+) -> None:
+    path = tmp_path / "ringback.db"
+    store = await SqliteStore.open(path, KEEP)
+    odd = [b"no event at all", b'{"type":"of a later version"}']
+    await store.commit(Batch({"c": Row("c", b"x")}, odd, {}), at(0))
+    await store.close()
+    await run(target, path)
+    assert await journal(target) == odd
+
+
+async def test_an_empty_store_is_carried_as_well(tmp_path: Path, target: Settings) -> None:
+    path = tmp_path / "ringback.db"
+    await (await SqliteStore.open(path, KEEP)).close()
+    assert "0 conversations and 0 events" in await run(target, path)
+    assert await journal(target) == []
+
+
 async def test_too_much_for_the_stream_is_refused(tmp_path: Path, nats_url: str) -> None:
     found = settings(nats_url)
     small = msgspec.structs.replace(found.jetstream, most_megabytes=16)

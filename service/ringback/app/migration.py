@@ -37,10 +37,19 @@ class _Event(msgspec.Struct):
 _event = msgspec.json.Decoder(_Event).decode
 
 
+def _understood(body: bytes) -> _Event | None:
+    """Read an entry; None for what is no event of ours, which is carried all the same."""
+    try:
+        return _event(body)
+    except msgspec.DecodeError:
+        return None
+
+
 def org_of(reader: SqliteReader) -> str | None:
     """Give the `source` of the events in the journal: whose store it is; None when it has none."""
     entry = next(reader.entries(reader.kept.last), None)
-    return None if entry is None else _event(entry.body).source
+    event = None if entry is None else _understood(entry.body)
+    return None if event is None else event.source
 
 
 def first_wanted(reader: SqliteReader, history_hours: float | None) -> int:
@@ -79,7 +88,9 @@ def messages(
 
 def _told(entry: Entry, partitions: int) -> Planned:
     """Give what was told, on the subject of the row that it is about."""
-    event = _event(entry.body)
+    event = _understood(entry.body)
+    if event is None:
+        return 0, StepBody(JOURNAL, None, None, 0, [entry.body], [""])
     if event.type.startswith("ringback.source.") or event.subject.startswith("source:"):
         partition, key = 0, JOURNAL
     else:
