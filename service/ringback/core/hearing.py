@@ -85,8 +85,8 @@ class Hearing:
         self._said = _Said()
         self._known: _Together | None = None
         """What their reports come to; None once another has come."""
-        self._missed: list[Call] = []
-        """Losses that were over when they were found out."""
+        self._missed: list[tuple[Call, datetime]] = []
+        """Losses that were over when they were found out, and when each was."""
         self._unsaved: set[str] = set()
 
     def restore(self, rows: Iterable[tuple[str, bytes]]) -> None:
@@ -218,11 +218,15 @@ class Hearing:
         """Give what brings the ledger from where it is to where it should be."""
         missed, self._missed = self._missed, []
         ledger, source = self._ledger, self.source
-        for call in missed:
-            if self._knows(call):
+        for call, until in missed:
+            if self._knows(call, until):
                 continue
-            if self._told_since(*call.topics or (None,)) is not None:
-                yield Call(hears=True, topics=call.topics)  # or it would be part of that
+            # Or it would be part of what lasts.
+            lasting = ledger.open_gaps(source)
+            if any(not gap.topics for gap in lasting):
+                yield Call(hears=True)
+            elif any(not set(gap.blind).isdisjoint(call.topics) for gap in lasting):
+                yield Call(hears=True, topics=call.topics)
             if not call.hears:
                 yield call
                 yield Call(hears=True, topics=call.topics)
@@ -284,7 +288,7 @@ class Hearing:
         told = {topic: gap.since for gap in gaps for topic in gap.blind}
         told_whole = min((gap.since for gap in gaps if not gap.topics), default=None)
         of_all: set[datetime] = set()
-        found: dict[tuple[datetime, str], list[str]] = {}
+        found: dict[tuple[datetime, datetime, str], list[str]] = {}
         earlier: list[str] = []
         for topics, span in lost:
             named: Collection[str] = topics
@@ -292,38 +296,31 @@ class Hearing:
                 begins, began = _missing(others, None, span.since, now)
                 of_all = set(begins)
                 if told_whole is not None and began is not None and began < told_whole:
-                    self._missed.append(Call(hears=True))  # what lasts began earlier than it seemed
+                    # What lasts began earlier than it seemed.
+                    self._missed.append((Call(hears=True), now))
                 self._missed += [
-                    Call(hears=False, cause=span.cause, since=begin) for begin in sorted(begins)
+                    (Call(hears=False, cause=span.cause, since=begin), end)
+                    for begin, end in sorted(begins.items())
                 ]
                 named = {topic for ear in others for topic in ear.named} - _topics_of(one)
             for topic in sorted(named):
                 begins, began = _missing(others, topic, span.since, now)
                 if topic in told and began is not None and began < told[topic]:
                     earlier.append(topic)
-                for begin in begins:
+                for begin, end in begins.items():
                     if begin not in of_all:
-                        found.setdefault((begin, span.cause), []).append(topic)
+                        found.setdefault((begin, end, span.cause), []).append(topic)
         if earlier:
-            self._missed.append(Call(hears=True, topics=earlier))
-        for (begin, cause), together in sorted(found.items()):
-            self._missed.append(Call(hears=False, topics=together, cause=cause, since=begin))
+            self._missed.append((Call(hears=True, topics=earlier), now))
+        for (begin, end, cause), topics in sorted(found.items()):
+            call = Call(hears=False, topics=topics, cause=cause, since=begin)
+            self._missed.append((call, end))
 
-    def _told_since(self, *topics: str | None) -> datetime | None:
-        """Give since when a gap lasts that any of these is in, None meaning one of all."""
-        whole = None in topics
-        return min(
-            (
-                gap.since
-                for gap in self._ledger.open_gaps(self.source)
-                if (not gap.topics if whole else not set(gap.blind).isdisjoint(topics))
-            ),
-            default=None,
-        )
-
-    def _knows(self, call: Call) -> bool:
+    def _knows(self, call: Call, until: datetime) -> bool:
         return any(
-            gap.since == call.since and gap.topics == list(call.topics)
+            gap.since == call.since
+            and gap.topics == list(call.topics)
+            and (gap.until is None or gap.until >= until)
             for gap in self._ledger.of(self.source)
         )
 
@@ -375,12 +372,12 @@ def _blind(ears: Mapping[str, Deafness], topic: str | None) -> Loss | None:
 
 def _missing(
     others: Iterable[Deafness], topic: str | None, since: datetime, now: datetime
-) -> tuple[list[datetime], datetime | None]:
-    """Give since when others did not hear either: what is over by now, and what lasts."""
+) -> tuple[dict[datetime, datetime], datetime | None]:
+    """Give when others did not hear either: from when to when, if that is over; and what lasts."""
     pieces = [(since, now)]
     for ear in others:
         pieces = common(pieces, ear.of(topic), now)
-    over = [begin for begin, end in pieces if end < now]
+    over = {begin: end for begin, end in pieces if end < now}
     return over, next((begin for begin, end in pieces if end == now), None)
 
 
