@@ -10,7 +10,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from ringback import cli, settings
+from ringback import __version__, cli, settings
 from ringback.settings import Settings
 from ringback.stores.jetstream.permissions import USERS, user_of
 from ringback.stores.jetstream.subjects import Subjects
@@ -347,6 +347,22 @@ def test_every_workload_survives_a_node_and_its_maintenance(one: Object) -> None
         if each["spec"]["selector"]["matchLabels"] == labels
     ]
     assert [each["spec"]["maxUnavailable"] for each in budgets] == [1]
+
+
+def test_pods_run_this_version_of_ringback_and_composed_ones_what_is_built() -> None:
+    images = {
+        container["image"]
+        for one in workloads()
+        for container in one["spec"]["template"]["spec"]["containers"]
+        if container["name"] == "ringback"
+    }
+    assert images == {f"ringback:{__version__}"}
+    servers = {one["image"] for one in services("nats").values()}
+    (stateful,) = [one for one in of_kind("StatefulSet") if name_of(one) == "nats"]
+    (container,) = stateful["spec"]["template"]["spec"]["containers"]
+    assert servers == {container["image"]}
+    version = tuple(map(int, re.findall(r":(\d+)\.(\d+)\.(\d+)-", container["image"])[0]))
+    assert version >= (2, 12, 15)
 
 
 def test_ringbacks_pods_are_asked_for_their_health_and_given_time_to_stop() -> None:
