@@ -177,6 +177,7 @@ async def test_a_silence_holds_back_and_lets_go_over_restarts_and_is_replayed(
                 "until": until_,
                 "comment": "known",
             }
+            await child.says("board_loaded")
             made = (await ask(child, "POST", "silences", body)).json()["silence"]
             assert (made["by"], made["until"], made["alerts"]) == ("local", until_, 0)
             await peer.send(stuck("c-1", "queue-2"), stuck("c-2", "queue-2"), stuck("c-3"))
