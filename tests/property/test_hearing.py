@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given, note, settings
+from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from ringback.core.entries import NEVER
@@ -141,7 +141,29 @@ def _classes(gap: Gap) -> Collection[str | None]:
     return gap.blind if gap.topics else [None]
 
 
+LONGER_THAN_TOLD: list[Report] = [
+    ("connected", "a", 1, 0, []),
+    ("alive", "a", 12, 0, []),
+    ("alive", "a", 12, 0, []),
+    ("connected", "b", 1, 0, []),
+    ("disconnected", "a", 11, 0, []),
+    ("connected", "b", 4, 0, []),
+    ("connected", "a", 1, 0, []),
+    ("disconnected", "b", 1, 6, []),
+]
+WHILE_ALL_IS_BLIND: list[Report] = [
+    ("connected", "a", 1, 0, []),
+    ("alive", "a", 9, 0, []),
+    ("alive", "a", 9, 0, []),
+    ("connected", "b", 5, 0, []),
+    ("disconnected", "b", 9, 0, []),
+    ("disconnected", "a", 1, 16, TOPICS[:1]),
+]
+
+
 @given(REPORTS, st.sets(st.integers(0, 40)))
+@example(LONGER_THAN_TOLD, set())
+@example(WHILE_ALL_IS_BLIND, set())
 @settings(max_examples=200)
 def test_a_source_is_blind_when_and_only_when_all_its_listeners_are(
     reports: list[Report], takeovers: set[int]
