@@ -149,6 +149,11 @@ class Tracking:
             except StoreError as error:
                 self.problems[number] = str(error)
                 log.error("partition_broken", partition=number, problem=str(error))  # noqa: TRY400  # it says all
+            except Exception as error:
+                # Of a timer, maybe: others may have it with another version.
+                said = f"an error of Ringback ({type(error).__name__}): look for partition_failed"
+                self.problems[number] = f"{said} in the log, and report it"
+                log.exception("partition_failed", partition=number)
             if number in self._giving:
                 return  # what could not be finished is for whoever is next
             if loop.time() - began > CALM:

@@ -573,6 +573,26 @@ async def test_a_store_that_cannot_be_used_is_said_and_tried_again() -> None:
     await tracking.close()
 
 
+async def test_an_error_of_ours_is_said_and_the_partition_taken_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logs = Logs()
+    tracking = await logs.tracked()
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracker, "fire_due", broken)
+        await logs.hear(scheduled(5))
+        await asyncio.sleep(10)
+        assert "ZeroDivisionError" in tracking.problems[0]
+    await asyncio.sleep(10)
+    assert tracking.problems == {}
+    assert [kind for _, kind in await logs.told()] == ["callback.scheduled", "alert.firing"]
+    await tracking.close()
+
+
 async def test_what_makes_no_progress_is_said() -> None:
     logs = Logs()
     store = Cut(logs.steps, 0)
