@@ -37,15 +37,18 @@ async def storm(
     raging = Storm(seed, logs, gaps=gaps)
     found = await raging.run(minutes=1.5)
     now = logs.clock.now()
+    calm = await of_calm(raging, found)
+    # Halted between two of its frames, the centre may be where nobody can know it to be.
+    unknowable = list(checker.untrue(calm, raging.centre, raging.heard))
     faults = checker.faults_of(found, raging.heard, raging.centre, now)
     if fenced and not gaps:
-        assert await of_calm(raging, now) == events_of(found.steps, now)
+        assert events_of(found.steps, now) == events_of(calm.steps, now)
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert not left
-    return found, faults
+    return found, [fault for fault in faults if fault not in unknowable]
 
 
-async def of_calm(raging: Storm, until: datetime) -> dict[str, list[Any]]:
+async def of_calm(raging: Storm, found: checker.Logs) -> checker.Logs:
     """Give what one process makes of the same inputs, that nothing happens to."""
     logs = Logs()
     logs.inputs = raging.logs.inputs
@@ -54,7 +57,7 @@ async def of_calm(raging: Storm, until: datetime) -> dict[str, list[Any]]:
         await tracking.take(f"{ROLE}.{partition}")
     await asyncio.sleep(5)
     await kill(tracking)
-    return events_of(await logs.all_steps(), until)
+    return checker.Logs(PARTITIONS, found.inputs, await logs.all_steps())
 
 
 def events_of(steps: Iterable[Step], until: datetime) -> dict[str, list[Any]]:
