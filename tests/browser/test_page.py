@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from support.board import Centre
 from support.browser import Look
@@ -263,3 +263,21 @@ async def test_by_keyboard_alone(look: Look) -> None:
         await page.keyboard.press("w")
         await expect(page.get_by_test_id("wall-waiting")).to_be_visible()
         assert "view=wall" in page.url
+
+
+async def test_a_page_of_which_a_part_did_not_come_is_loaded_anew(look: Look) -> None:
+    async with showing(Centre(9)) as address:
+        page = await look.open(address)
+        refused: list[str] = []
+
+        async def once(route: Route) -> None:
+            if refused:
+                await route.continue_()
+            else:
+                refused.append(route.request.url)
+                await route.abort("failed")
+
+        await page.route("**/assets/table.js", once)
+        await page.reload()
+        await expect(page.locator(".page")).to_have_attribute("data-phase", "live")
+        assert len(refused) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Error as PlaywrightError
 
 __all__ = ["AXE", "Look", "browsing", "chromium_running"]
 
@@ -16,6 +17,8 @@ AXE = Path(sys.prefix) / "share" / "axe-core" / "axe.min.js"
 """Laid there by the Makefile."""
 
 START_SECONDS = 60.0
+NETWORK = "net::ERR_NETWORK_CHANGED"
+"""Other tests tear networks apart: Chromium then breaks off what it fetches."""
 PATIENCE_MS = 20_000
 """The machine may be busy with other tests."""
 expect.set_options(timeout=PATIENCE_MS)
@@ -82,12 +85,17 @@ class Look:
             "console",
             lambda said: (
                 self.complaints.append(f"{said.text} ({said.location.get('url')})")
-                if said.type in {"error", "warning"}
+                if said.type in {"error", "warning"} and NETWORK not in said.text
                 else None
             ),
         )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        await page.goto(address)
+        try:
+            await page.goto(address)
+        except PlaywrightError as error:
+            if NETWORK not in error.message:
+                raise
+            await page.goto(address)
         return page
 
 

@@ -49,7 +49,7 @@ MOST_HEARTBEAT_SECONDS = 2.0
 LATE = 1.05
 """So much later than the engine a key is taken for gone: clocks do not run alike."""
 BUCKET_BYTES = 2 * 1024 * 1024
-"""Set aside in memory. A hundred members and 256 partitions take a tenth of it."""
+"""Set aside. A hundred members and 256 partitions take a tenth of it."""
 TROUBLES = (UnsureError, DeniedError, RefusalError)
 
 
@@ -255,7 +255,7 @@ def _bucket(settings: JetStreamSettings, name: str, seconds: float) -> Config:
         name=f"KV_{name}",
         subjects=[f"$KV.{name}.>"],
         description=described(settings),
-        storage="memory",
+        storage="file",
         max_age=age,
         max_bytes=BUCKET_BYTES,
         max_msgs_per_subject=1,
