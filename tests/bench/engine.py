@@ -30,8 +30,8 @@ from ringback.core.tracker import Change, Tracker
 from ringback.core.watch.defaults import built_in
 from ringback.ports import Batch, Row
 from ringback.runtime.clock import SystemClock
+from ringback.runtime.cluster.partition import Means, Partition
 from ringback.runtime.logs import configure_logging
-from ringback.runtime.partition import Means, Partition
 from ringback.runtime.tuning import restoring, tune
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.store import JetStreamStore

@@ -23,8 +23,8 @@ from nats.js import JetStreamContext
 from bench import frames
 from bench.result import Figure
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.listening import Listening
-from ringback.runtime.putting import AT_ONCE
+from ringback.runtime.cluster.listening import Listening
+from ringback.runtime.cluster.putting import AT_ONCE
 from ringback.runtime.tuning import tune
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.subjects import partition_of

@@ -8,7 +8,7 @@ import pytest
 
 from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
-from ringback.runtime.listening import Listening
+from ringback.runtime.cluster.listening import Listening
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.faults import NO_FAULTS, FaultRates, Faults
 from ringback.simulator.options import Options

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from ringback.app.sharing import LAPSE_SECONDS, LISTEN, slots_of
+from ringback.app.cluster.sharing import LAPSE_SECONDS, LISTEN, slots_of
 from ringback.app.standing import standing_of
 from ringback.errors import EngineUnreachable, SettingsError
 from ringback.ports import PartitionStore
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.ownership import Duty, Ownership
-from ringback.runtime.sharing import Share
-from ringback.runtime.tracking import ROLE, Tracking
+from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.sharing import Share
+from ringback.runtime.cluster.tracking import ROLE, Tracking
 from ringback.settings import Settings
 from ringback.settings.schema import GenesysSettings, SourceSettings, StoreSettings
 from ringback.sources.genesys.budget import Budget

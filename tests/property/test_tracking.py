@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ringback.core.events import rfc3339
 from ringback.ports import Step
-from ringback.runtime.tracking import ROLE
+from ringback.runtime.cluster.tracking import ROLE
 from support import checker
 from support.storm import PARTITIONS, Storm, Unfenced
 from support.tracked import Logs, kill

@@ -9,8 +9,8 @@ from random import Random
 from ringback.core.policy import Policy
 from ringback.core.records import Conversation
 from ringback.ports import Clock, Step
-from ringback.runtime.listening import Listening, last_heard
-from ringback.runtime.tracking import ROLE, Tracking
+from ringback.runtime.cluster.listening import Listening, last_heard
+from ringback.runtime.cluster.tracking import ROLE, Tracking
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.stores.memory_log import MemoryInputLog
 from ringback.wire.log import Message, decode_message

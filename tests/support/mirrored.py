@@ -14,7 +14,7 @@ from ringback.core.tracker import Change, Tracker
 from ringback.core.watch.silences import Matcher
 from ringback.errors import AlertError, SilenceError
 from ringback.ports import Batch, Clock, Row, Store
-from ringback.runtime.mirror import Mirror
+from ringback.runtime.cluster.mirror import Mirror
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.stores.memory_log import MemoryInputLog, MemoryPartitionStore, MemoryStepLog

@@ -18,7 +18,7 @@ from ringback.core.watch.defaults import built_in
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError
 from ringback.ports import Input, PartitionStore, Row, Step
-from ringback.runtime.tracking import ROLE, Tracking
+from ringback.runtime.cluster.tracking import ROLE, Tracking
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.options import Options
 from ringback.stores.jetstream.subjects import partition_of

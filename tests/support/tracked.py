@@ -12,8 +12,8 @@ from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
 from ringback.core.watch.rules import RuleSet
 from ringback.ports import PartitionStore, Step
-from ringback.runtime.partition import Means
-from ringback.runtime.tracking import ROLE, Tracking
+from ringback.runtime.cluster.partition import Means
+from ringback.runtime.cluster.tracking import ROLE, Tracking
 from ringback.stores.memory_log import MemoryInputLog, MemoryPartitionStore, MemoryStepLog
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.log import Alive, Hearing, Message, Seen, encode_message

@@ -9,11 +9,11 @@ from typing import TextIO
 import msgspec
 from rich.console import Console
 
-from ringback.app.sharing import slots_of
+from ringback.app.cluster.sharing import slots_of
 from ringback.errors import SettingsError
 from ringback.ports import Claim, Clock
-from ringback.runtime.checkpoint import CHECKPOINT
 from ringback.runtime.clock import SystemClock
+from ringback.runtime.cluster.checkpoint import CHECKPOINT
 from ringback.settings import Settings
 from ringback.stores.jetstream.checks import findings, look
 from ringback.stores.jetstream.connection import Connection

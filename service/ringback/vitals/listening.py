@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ringback.core.clocks import Clock
 from ringback.errors import FrameFault
 from ringback.ports import Source
-from ringback.runtime.listening import Listening
+from ringback.runtime.cluster.listening import Listening
 from ringback.vitals.measuring import counters, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure

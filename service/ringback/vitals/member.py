@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ringback.runtime.member import Member
+from ringback.runtime.cluster.member import Member
 from ringback.vitals.measuring import gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure

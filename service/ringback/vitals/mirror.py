@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ringback.runtime.mirror import LOST, Mirror
+from ringback.runtime.cluster.mirror import LOST, Mirror
 from ringback.vitals.daemon import blindness, measures_of_stages
 from ringback.vitals.measuring import gauge
 from ringback.web.health import Check, Status

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ringback.runtime.ownership import Ownership
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.vitals.measuring import counter, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ringback.runtime.tracking import COUNTED, Tracking
+from ringback.runtime.cluster.tracking import COUNTED, Tracking
 from ringback.vitals.measuring import counters, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure

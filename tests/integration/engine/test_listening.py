@@ -10,7 +10,7 @@ from pathlib import Path
 from ringback.core.snapshots import Snapshot
 from ringback.ports import Intake
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.listening import STOPPED, Listening
+from ringback.runtime.cluster.listening import STOPPED, Listening
 from ringback.sources.websocket import WebsocketSource
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.subjects import partition_of

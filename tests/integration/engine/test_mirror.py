@@ -14,9 +14,9 @@ from ringback.core.watch.silences import Matcher
 from ringback.errors import EngineSilent
 from ringback.ports import Entry, PartitionStore
 from ringback.runtime.clock import SystemClock
+from ringback.runtime.cluster.mirror import LOST, Mirror
+from ringback.runtime.cluster.telling import Telling
 from ringback.runtime.desk import Books
-from ringback.runtime.mirror import LOST, Mirror
-from ringback.runtime.telling import Telling
 from ringback.stores.jetstream.engine import Engine
 from ringback.vitals.mirror import checks_of_mirror
 from ringback.web.health import Status

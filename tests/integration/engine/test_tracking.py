@@ -15,8 +15,8 @@ from ringback.core.snapshots import Snapshot
 from ringback.core.watch.defaults import built_in
 from ringback.ports import Input, PartitionStore, Step
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.partition import Means
-from ringback.runtime.tracking import Tracking
+from ringback.runtime.cluster.partition import Means
+from ringback.runtime.cluster.tracking import Tracking
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.options import Options
 from ringback.stores.jetstream.engine import Engine

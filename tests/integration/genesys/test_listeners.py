@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from ringback.core.gaps import Gap
-from ringback.runtime.listening import Listening
+from ringback.runtime.cluster.listening import Listening
 from ringback.simulator.genesys.channels import Channel
 from ringback.simulator.genesys.server import GenesysCloud
 from ringback.simulator.options import Options

@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import pytest
 
-from ringback.runtime.ownership import Duty, Ownership
+from ringback.runtime.cluster.ownership import Duty, Ownership
 from ringback.stores.memory_leases import LeaseTable
 from ringback.vitals.ownership import (
     checks_of_ownership,

@@ -12,7 +12,7 @@ from typing import TextIO
 import structlog
 
 from ringback import __version__
-from ringback.app.alerting import Alerting
+from ringback.app.cluster.alerting import Alerting
 from ringback.app.cluster.listening import join_listening
 from ringback.app.cluster.roles import Role
 from ringback.app.doors import Doors
@@ -24,12 +24,12 @@ from ringback.core.events import rfc3339
 from ringback.core.tracker import Tracker
 from ringback.errors import EngineUnreachable
 from ringback.ports import Clock, PartitionStore
-from ringback.runtime.member import Member, when_reached
-from ringback.runtime.mirror import Mirror
-from ringback.runtime.ownership import Duty, Ownership
-from ringback.runtime.partition import Means
-from ringback.runtime.tracking import ROLE as TRACKS
-from ringback.runtime.tracking import Tracking
+from ringback.runtime.cluster.member import Member, when_reached
+from ringback.runtime.cluster.mirror import Mirror
+from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.partition import Means
+from ringback.runtime.cluster.tracking import ROLE as TRACKS
+from ringback.runtime.cluster.tracking import Tracking
 from ringback.settings import Settings
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.leases import JetStreamLeases, leases_of

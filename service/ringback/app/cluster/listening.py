@@ -6,15 +6,15 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from ringback.app.cluster.sharing import shared_limits
 from ringback.app.parts import make_decoder, make_recording, make_writer
 from ringback.app.pulsing import Pulsing
-from ringback.app.sharing import shared_limits
 from ringback.app.sources import make_source
 from ringback.ports import Source
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.listening import Listening, last_heard
-from ringback.runtime.member import Member
-from ringback.runtime.ownership import Ownership
+from ringback.runtime.cluster.listening import Listening, last_heard
+from ringback.runtime.cluster.member import Member
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.runtime.quarantine import Quarantine
 from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource

@@ -13,7 +13,7 @@ from ringback.app.parts import beside_the_store
 from ringback.app.receivers import refuse_bad_receivers
 from ringback.app.starting import budgets_of, dashboard_at, make_web, refuse_unreadable
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.member import Member
+from ringback.runtime.cluster.member import Member
 from ringback.runtime.signals import reload_requested, stop_requested
 from ringback.runtime.tuning import tune
 from ringback.settings import Settings

@@ -12,8 +12,8 @@ from ringback.core.snapshots import QueueSettings
 from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher
-from ringback.runtime.mirror import Mirror
-from ringback.runtime.tracking import Tracking
+from ringback.runtime.cluster.mirror import Mirror
+from ringback.runtime.cluster.tracking import Tracking
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.wire.log import Alive, Hearing, Seen, Settled, encode_message
 from support.callbacks import customer, snapshot

@@ -8,7 +8,7 @@ import structlog
 
 from ringback.errors import Fenced, StoreError
 from ringback.ports import PartitionStore
-from ringback.runtime.partition import Means, Partition
+from ringback.runtime.cluster.partition import Means, Partition
 from ringback.runtime.pipeline import RESTART
 from ringback.runtime.supervision import STALLED
 from ringback.wire.inputs import Ruling, encode_deed

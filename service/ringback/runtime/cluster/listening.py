@@ -22,11 +22,11 @@ from ringback.core.surveys import Dividing
 from ringback.core.watch.feed_kinds import Pulse
 from ringback.errors import FrameError
 from ringback.ports import Clock, InputLog, Reading, Source, StepLog, Wishes
-from ringback.runtime.naming import Naming
+from ringback.runtime.cluster.naming import Naming
+from ringback.runtime.cluster.putting import MOST, Putting
+from ringback.runtime.cluster.wishing import Wishing
 from ringback.runtime.pipeline import RESTART, Quarantine, Recorder
-from ringback.runtime.putting import MOST, Putting
 from ringback.runtime.tasks import together
-from ringback.runtime.wishing import Wishing
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import Gap, encode_gap, encode_pulse, encode_settings
 from ringback.wire.log import (

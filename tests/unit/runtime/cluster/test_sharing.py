@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ringback.runtime.sharing import Share, slots
+from ringback.runtime.cluster.sharing import Share, slots
 
 pytestmark = pytest.mark.looptime
 

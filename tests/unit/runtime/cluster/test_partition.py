@@ -14,10 +14,10 @@ from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import StoreError
 from ringback.ports import PartitionStore, Row
-from ringback.runtime import partition as partition_module
-from ringback.runtime.checkpoint import CHECKPOINT, decode_checkpoint
-from ringback.runtime.ticking import QUIET
-from ringback.runtime.tracking import Tracking
+from ringback.runtime.cluster import partition as partition_module
+from ringback.runtime.cluster.checkpoint import CHECKPOINT, decode_checkpoint
+from ringback.runtime.cluster.ticking import QUIET
+from ringback.runtime.cluster.tracking import Tracking
 from ringback.stores.memory_log import MemoryPartitionStore
 from ringback.wire.inputs import (
     Acknowledge,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ringback.app.sharing import LAPSE_SECONDS, LISTEN, shared_limits
-from ringback.runtime.ownership import Ownership
-from ringback.runtime.sharing import slots
+from ringback.app.cluster.sharing import LAPSE_SECONDS, LISTEN, shared_limits
+from ringback.runtime.cluster.ownership import Ownership
+from ringback.runtime.cluster.sharing import slots
 from ringback.settings import Secret, Settings
 from ringback.settings.sources import GenesysSettings
 from ringback.simulator.centre import ContactCentre

@@ -21,9 +21,9 @@ from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import SILENCE, Matcher, Silence
 from ringback.errors import EngineSilent, FrameError, StoreError
 from ringback.ports import Clock, Entry, InputLog, Step, StepLog
-from ringback.runtime.checkpoint import CHECKPOINT, decode_checkpoint
+from ringback.runtime.cluster.checkpoint import CHECKPOINT, decode_checkpoint
+from ringback.runtime.cluster.retelling import Retelling
 from ringback.runtime.desk import Freshness
-from ringback.runtime.retelling import Retelling
 from ringback.runtime.tuning import restoring
 from ringback.wire.inputs import (
     Acknowledge,

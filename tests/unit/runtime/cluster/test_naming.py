@@ -1,4 +1,4 @@
-from ringback.runtime.naming import WINDOW, Naming
+from ringback.runtime.cluster.naming import WINDOW, Naming
 
 
 class Time:

@@ -21,16 +21,16 @@ from ringback.core.tracker import Change, Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError, PositionGone
 from ringback.ports import Batch, Clock, Input, InputLog, PartitionStore, Row, Wants
-from ringback.runtime.checkpoint import (
+from ringback.runtime.cluster.checkpoint import (
     CHECKPOINT,
     Aside,
     Checkpoint,
     decode_checkpoint,
     encode_checkpoint,
 )
-from ringback.runtime.consuming import Consuming
+from ringback.runtime.cluster.consuming import Consuming
+from ringback.runtime.cluster.ticking import Ticking
 from ringback.runtime.gathering import Gathering
-from ringback.runtime.ticking import Ticking
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.log import Done, Message, Seen, decode_message
 

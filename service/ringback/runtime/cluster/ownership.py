@@ -27,7 +27,7 @@ import structlog
 from ringback.core.ownership import wish
 from ringback.errors import RingbackError, StoreError
 from ringback.ports import Claim, Leases
-from ringback.runtime.presence import Presence
+from ringback.runtime.cluster.presence import Presence
 from ringback.wire.members import Member
 
 __all__ = ["Duty", "Ownership", "Work"]

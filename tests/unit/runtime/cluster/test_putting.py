@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ringback.errors import StepTooLarge, StoreError
-from ringback.runtime.putting import AT_ONCE, Putting
+from ringback.runtime.cluster.putting import AT_ONCE, Putting
 from ringback.wire.log import ReadFailed, Tick, encode_message
 from support.listened import AwayLog
 from support.runtime import LoopClock, settled

@@ -1,4 +1,4 @@
-from ringback.runtime.wishing import AGAIN, STALE, Wishing
+from ringback.runtime.cluster.wishing import AGAIN, STALE, Wishing
 
 
 class Time:

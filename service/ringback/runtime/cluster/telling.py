@@ -15,8 +15,8 @@ import structlog
 
 from ringback.errors import RingbackError, TaskDied
 from ringback.ports import PartitionStore
+from ringback.runtime.cluster.keeping import Keeping
 from ringback.runtime.desk import Books, Present
-from ringback.runtime.keeping import Keeping
 from ringback.runtime.outbox import Outbox
 from ringback.runtime.tasks import Tasks
 

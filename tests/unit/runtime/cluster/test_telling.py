@@ -12,8 +12,8 @@ from ringback.core.watch.messages import Phase
 from ringback.core.watch.notices import Limits
 from ringback.errors import DeliveryError, DeliveryFault, Fenced, StoreError
 from ringback.ports import PartitionStore, Row
-from ringback.runtime.keeping import Keeping
-from ringback.runtime.telling import Telling
+from ringback.runtime.cluster.keeping import Keeping
+from ringback.runtime.cluster.telling import Telling
 from ringback.stores.memory_log import MemoryPartitionStore
 from support.alerts import Crew, Friend, alert_event, an_alert
 from support.mirrored import Tracking

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ringback.runtime.tracking import ROLE
+from ringback.runtime.cluster.tracking import ROLE
 from support.tracked import Logs
 
 pytestmark = pytest.mark.looptime

@@ -8,10 +8,10 @@ from ringback.app.delivering import Delivery
 from ringback.app.receivers import limits_of
 from ringback.core.watch.notices import Notices
 from ringback.ports import Audit, PartitionStore, Sink
+from ringback.runtime.cluster.mirror import Mirror
+from ringback.runtime.cluster.telling import Telling
 from ringback.runtime.desk import Books
-from ringback.runtime.mirror import Mirror
 from ringback.runtime.readers import read_while_taken
-from ringback.runtime.telling import Telling
 from ringback.settings import Settings
 from ringback.stores.jetstream.streams import steps_kept
 from ringback.vitals.receivers import report_of_notices

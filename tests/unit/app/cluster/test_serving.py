@@ -12,14 +12,14 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.app.alerting import Alerting
+from ringback.app.cluster.alerting import Alerting
 from ringback.app.ruling import Ruling
 from ringback.app.showing import Showing
 from ringback.core.snapshots import QueueSettings
 from ringback.core.watch.messages import Phase
 from ringback.errors import DeliveryError, DeliveryFault, SinkError
 from ringback.ports import PartitionStore
-from ringback.runtime.mirror import Mirror
+from ringback.runtime.cluster.mirror import Mirror
 from ringback.settings import CleanupSettings, Settings
 from ringback.settings.receivers import ReceiverSettings
 from ringback.settings.schema import WatchSettings

@@ -1,8 +1,8 @@
 """What listeners on several machines share of the platform's limits, as slots that they hold."""
 
 from ringback.ports import Source
-from ringback.runtime.ownership import Duty
-from ringback.runtime.sharing import Share, slots
+from ringback.runtime.cluster.ownership import Duty
+from ringback.runtime.cluster.sharing import Share, slots
 from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource
 from ringback.stores.jetstream.leases import BUDGET_SECONDS
