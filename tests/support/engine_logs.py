@@ -20,7 +20,7 @@ from ringback.wire.log import Seen, decode_message
 from ringback.wire.steps import decode_step
 from support.checker import Fault, Logs, Put
 
-__all__ = ["EngineLogs"]
+__all__ = ["EngineLogs", "all_current"]
 
 BATCH = 500
 PATIENCE = 60.0
@@ -107,6 +107,29 @@ class EngineLogs:
         moments = [since, *(put.at for put in self._inputs if since <= put.at <= until)]
         waits += [(after - before).total_seconds() for before, after in pairwise(moments)]
         return max(waits, default=0.0)
+
+
+async def all_current(server: str) -> bool:
+    """Whether every stream has a leader, and all of its replicas have what that one has."""
+    try:
+        client = await nats.connect(
+            server, error_cb=_ignore, allow_reconnect=False, connect_timeout=1
+        )
+    except (NatsError, OSError, TimeoutError):
+        return False
+    try:
+        streams = await client.jetstream(timeout=ANSWER).streams_info()
+    except (NatsError, TimeoutError):
+        return False
+    finally:
+        await client.close()
+    clusters = [stream.cluster for stream in streams]
+    return bool(clusters) and all(
+        each is not None
+        and each.leader
+        and all(replica.current and not replica.offline for replica in each.replicas or [])
+        for each in clusters
+    )
 
 
 async def _all_after(client: Any, stream: str, after: int) -> AsyncIterator[Msg]:
