@@ -131,5 +131,5 @@ class Logs:
 
 async def kill(tracking: Tracking) -> None:
     """Let a process be gone, whatever it was about."""
-    for number in list(tracking.partitions):
+    for number in list(tracking._tasks):
         await tracking.lose(f"{ROLE}.{number}")

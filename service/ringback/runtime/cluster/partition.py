@@ -49,6 +49,8 @@ MOST_NOTED = 900 * 1024
 AT_ONCE = 32
 """Inputs after which everything else has its turn."""
 ROWS_AT_ONCE = 2000
+LOOKS_AT_END = 5
+"""How often the log's end is looked at, a second apart, before it is believed to be too early."""
 WANTED_AT_ONCE = 10
 """Conversations that are wanted to be read, each second."""
 REPUBLISHED_AT_ONCE = 100
@@ -155,6 +157,7 @@ class Partition(Gathering):
             checkpoint = decode_checkpoint(noted.state)
         await self._make_good(checkpoint, rows)
         self._take_over(checkpoint)
+        await self._look_at_end()
         await self._restore(rows)
         if checkpoint.at > NEVER:
             self._begin(checkpoint.at)
@@ -223,6 +226,19 @@ class Partition(Gathering):
             if aside.state is not None:
                 rows[aside.key] = Row(aside.key, aside.state)
 
+    async def _look_at_end(self) -> None:
+        """See that the log goes on where it was read to: an engine may lose what it had stored."""
+        end = await self._means.inputs.position()
+        for _ in range(LOOKS_AT_END):
+            if end >= self.reached:
+                return
+            await asyncio.sleep(1.0)  # maybe whoever answered is not up to date itself
+            end = await self._means.inputs.position()
+        log.error("inputs_gone_back", partition=self.number, reached=self.reached, end=end)
+        self._means.counts["lost"] += 1
+        self._lost_since = self.now()
+        self.reached = self.noted = end
+
     def _take_over(self, checkpoint: Checkpoint) -> None:
         self.reached = self.noted = checkpoint.reached
         self._clock.reach(checkpoint.at)
@@ -253,12 +269,12 @@ class Partition(Gathering):
                 continue
             if is_ledger(key):
                 apart.append((key, row.state))
-            elif marks[key].reached <= self.noted:
+            elif marks[key].reached <= self.noted or self._lost_since is not None:
                 known.append((key, row.state, row.wake_at))
         self._ahead = {
             key: (mark.reached, rows.get(key))
             for key, mark in marks.items()
-            if mark.reached > self.noted and not is_ledger(key)
+            if mark.reached > self.noted and not is_ledger(key) and self._lost_since is None
         }
         self._standing = dict(apart)
         self._consuming.restore(apart, now)

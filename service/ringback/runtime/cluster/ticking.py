@@ -9,6 +9,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from ringback.errors import StoreError
 from ringback.ports import Clock, InputLog
 from ringback.wire.log import Tick, encode_message
 
@@ -120,9 +121,16 @@ class Ticking:
         before = self._clock.now()
         self.waits_since = asyncio.get_running_loop().time()
         known = partition.reached
-        name = f"{once}:{again}" if again else once
+        name = f"{once}:{again}:{known}" if again else once
         sequence = await self._inputs.put(partition.number, KEY, _TICK, name)
         self.ticks += 1
+        if sequence <= known and (again or deadline is None):
+            # Nobody can have put it before that was read after which it is named.
+            raise StoreError(
+                "input log",
+                f"what is put comes before {known}, which was read",
+                "the partition is loaded anew; see what the engine has lost",
+            )
         await partition.read(sequence)
         self.waits_since = None
         if sequence > known and self._clock.now() - before < PROMPT:

@@ -483,6 +483,27 @@ async def test_inputs_that_were_removed_before_anybody_read_them_are_a_gap() -> 
     await second.close()
 
 
+async def test_an_engine_that_has_lost_what_it_had_stored_is_a_gap_and_goes_on() -> None:
+    logs = Logs()
+    tracking = await logs.tracked()
+    await logs.listen()
+    await logs.hear(*(waiting(0.0, f"c-{number}") for number in range(9)))
+    await asyncio.sleep(10)
+    logs.inputs._inputs[0].clear()
+    logs.inputs._position = 2
+    # While it runs it is noticed by a tick that comes before what was read.
+    await asyncio.sleep(100)
+    assert tracking.counts["lost"] == 1
+    assert "input log" in [gap.cause for gap in gaps(tracking)]
+    await logs.hear(snapshot(agent(state="alerting"), conversation="c-1"))
+    await asyncio.sleep(1)
+    told = await logs.told()
+    assert ("c-1/2", "callback.unverified") in told
+    assert ("c-1/3", "callback.alerting") in told
+    assert len(dict(told)) == len(told)
+    await tracking.close()
+
+
 async def test_rows_are_written_again_before_retention_comes_to_them() -> None:
     logs = Logs()
     tracking = await logs.tracked()
