@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import httpx
 import msgspec
 import nats
 from nats.aio.msg import Msg
@@ -20,7 +21,7 @@ from ringback.wire.log import Seen, decode_message
 from ringback.wire.steps import decode_step
 from support.checker import Fault, Logs, Put
 
-__all__ = ["EngineLogs", "all_current"]
+__all__ = ["EngineLogs", "all_current", "kept_by"]
 
 BATCH = 500
 PATIENCE = 60.0
@@ -130,6 +131,24 @@ async def all_current(server: str) -> bool:
         and all(replica.current and not replica.offline for replica in each.replicas or [])
         for each in clusters
     )
+
+
+async def kept_by(monitors: Iterable[str]) -> dict[str, set[tuple[int, int]]]:
+    """Give how much servers have of each stream: messages and the last one's sequence.
+
+    Where nothing is written any more and they differ, it is the engine that has lost something:
+    Debian's 2.9.10 does, after servers were stopped or parted again and again.
+    """
+    kept: dict[str, set[tuple[int, int]]] = {}
+    async with httpx.AsyncClient(trust_env=False) as web:
+        for monitor in monitors:
+            answer = await web.get(f"{monitor}/jsz", params={"accounts": "1", "streams": "1"})
+            for account in answer.json().get("account_details", ()):
+                for stream in account.get("stream_detail", ()):
+                    state = stream["state"]
+                    found = (int(state["messages"]), int(state["last_seq"]))
+                    kept.setdefault(stream["name"], set()).add(found)
+    return kept
 
 
 async def _all_after(client: Any, stream: str, after: int) -> AsyncIterator[Msg]:

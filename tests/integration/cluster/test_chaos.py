@@ -15,9 +15,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from support.checker import Fault, Logs, effects_of, firing_in
 from support.cluster import PARTITIONS, PATIENCE, Cluster, cluster, now
 from support.endpoint import Endpoint, open_at
+from support.engine_logs import kept_by
 from support.faulting import KINDS, OF_A_NETWORK, counted, storm
 from support.network import Network, forbidden, network
 
@@ -82,8 +85,10 @@ async def test_no_fault_leaves_a_trace(tmp_path: Path) -> None:
             await all_of_it.start()
             struck = await storm(all_of_it, Random(SEED), FAULTS)
             faults, logs = await all_of_it.verdict()
-            told = "\n".join(map(str, struck))
-            assert faults == [], f"{all_of_it.logs.story(faults)}\n{told}"
+            if faults:
+                kept = await kept_by(node.monitor for node in all_of_it.nodes)
+                told = "\n".join([f"servers keep {kept}", *map(str, struck)])
+                pytest.fail(f"{all_of_it.logs.story(faults)}\n{told}")
             busy(logs, all_of_it)
             await told_of_all(hook, all_of_it)
             log.info("%s faults: %s", len(struck), dict(counted(struck)))
