@@ -217,7 +217,7 @@ async def test_killed_and_back_it_leaves_everything_in_its_place(
         assert await page.locator(f"{ROW}[aria-selected=true]").get_attribute("id") == selected
         # What happened since is followed from where the page had been.
         await page.get_by_role("button", name="Clear filters").click()
-        seen = frozenset(one["data"]["callbackId"] for one in child.events)
+        seen = frozenset(one["data"].get("callbackId", "") for one in child.events)
         await shows_news(page, child, seen)
         # The browser itself says that nobody answered; the page has nothing to say.
         # The browser itself says that nobody was there, and that the daemon was loading.

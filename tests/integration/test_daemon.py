@@ -157,7 +157,6 @@ async def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         ("[web]\nport = 70000\n", ["web.port", "70000", "0 to 65535"]),
         ('[source]\nkind = "carrier-pigeon"\n', ["source.kind", "carrier-pigeon", "websocket"]),
         ('[source]\nkind = "genesys"\n', ["genesys.client_id", "OAuth", "Client Credentials"]),
-        ('[store]\nkind = "jetstream"\n', ["store.kind", "jetstream", "sqlite"]),
         ('[watch]\nrules = "rules.toml"\n', ["watch.rules", "rules.toml"]),
         ('[source]\nkind = "recording"\npath = "no.jsonl"\n', ["source.path", "no.jsonl"]),
         ('[source]\nkind = "recording"\npath = "."\n', ["source.path", "no file"]),

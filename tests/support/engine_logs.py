@@ -43,6 +43,9 @@ class EngineLogs:
         self.stored: list[datetime] = []
         """When each of the steps was."""
         self._headers: list[dict[str, str]] = []
+        self._ids: dict[str, bytes] = {}
+        self.copies = 0
+        """Steps that a server has stored once more, which readers pass over."""
 
     async def read(self) -> Logs:
         """Read all that has come since, and give all there is; whatever servers are away."""
@@ -63,6 +66,8 @@ class EngineLogs:
             # First the steps: each has its input in what is read afterwards.
             after = self._steps[-1].sequence if self._steps else 0
             async for message in _all_after(client, self._subjects.steps, after):
+                if self._is_copy(message):
+                    continue
                 self._steps.append(_step(message))
                 self.stored.append(message.metadata.timestamp.astimezone(UTC))
                 self._headers.append(message.headers or {})
@@ -71,6 +76,16 @@ class EngineLogs:
                 self._inputs.append(_put(message))
         finally:
             await client.close()
+
+    def _is_copy(self, message: Msg) -> bool:
+        """Whether a server has stored a step twice: the same id, and the very same content."""
+        name = (message.headers or {}).get("Nats-Msg-Id", "")
+        first = self._ids.setdefault(name, message.data)
+        if first is message.data:
+            return False
+        assert first == message.data, f"{name} names two steps"
+        self.copies += 1
+        return True
 
     def story(self, faults: Iterable[Fault]) -> str:
         """Tell the faults, and how the rows that the first of them name have come to be."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from support.cluster import Cluster, Member, now
 from support.nats import Node
 
-__all__ = ["KINDS", "OF_A_NETWORK", "Struck", "counted", "end_server", "storm"]
+__all__ = ["KINDS", "OF_A_NETWORK", "OF_SERVERS", "Struck", "counted", "end_server", "storm"]
 
 LONGEST_PAUSE = 2.0
 DEAD = (0.0, 2.0)
@@ -133,10 +133,17 @@ OF_A_NETWORK = frozenset(
 )
 
 
-async def storm(cluster: Cluster, random: Random, faults: int) -> list[Struck]:
+OF_SERVERS = frozenset({"part a server", "split the network"})
+"""What tears servers from one another."""
+
+
+async def storm(
+    cluster: Cluster, random: Random, faults: int, without: frozenset[str] = frozenset()
+) -> list[Struck]:
     """Strike so many times; give what happened. Each kind comes before any comes again."""
     struck: list[Struck] = []
-    for kind in _drawn(random, faults, torn=cluster.network is not None):
+    without |= OF_A_NETWORK if cluster.network is None else frozenset()
+    for kind in _drawn(random, faults, without):
         whom, strike = KINDS[kind]
         some: Sequence[Member | Node] = cluster.nodes if whom == NODE else cluster.of(whom)
         victim = random.choice(some)
@@ -153,8 +160,8 @@ def counted(struck: list[Struck]) -> Counter[str]:
     return Counter(each.kind for each in struck)
 
 
-def _drawn(random: Random, faults: int, *, torn: bool) -> Iterator[str]:
-    possible = [kind for kind in KINDS if torn or kind not in OF_A_NETWORK]
+def _drawn(random: Random, faults: int, without: frozenset[str]) -> Iterator[str]:
+    possible = [kind for kind in KINDS if kind not in without]
     left: list[str] = []
     for _ in range(faults):
         if not left:

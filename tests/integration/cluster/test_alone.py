@@ -83,6 +83,9 @@ async def test_roles_apart_do_together_what_one_process_does(tmp_path: Path, nat
             assert {"callbackId", "state"} <= found[0].keys()
             hears = (await serving.get("/api/v1/sources")).json()["sources"][0]["hears"]
             assert hears is True
+            told = (await serving.get("/metrics")).text
+            assert "ringback_log_silent_seconds" in told
+            assert "ringback_partitions_quiet" in told
             listener.process.send_signal(signal.SIGTERM)
             assert await listener.ends() == 0
         async with asyncio.timeout(SOON):

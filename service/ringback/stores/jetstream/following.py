@@ -54,6 +54,8 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     left: int
     """How many of those that were asked for follow."""
+    id: str = ""
+    """What it was sent under."""
 
 
 class _State(msgspec.Struct):
@@ -372,4 +374,5 @@ class _Pull:
             return None
         seconds, rest = divmod(int(nanoseconds), NANO)
         at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
-        return Found(int(sequence), at, message.subject, message.data, int(left))
+        name = (message.headers or {}).get("Nats-Msg-Id", "")
+        return Found(int(sequence), at, message.subject, message.data, int(left), name)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from itertools import islice
 
 from ringback.errors import EngineForeign, FrameError, PositionGone
 from ringback.ports import Row, Step
@@ -15,6 +16,8 @@ __all__ = ["CURSOR", "JOURNAL", "JetStreamSteps", "unpacked"]
 
 CURSOR = "~cursor/"
 """Begins the keys of what partitions note for themselves; no reader of the log is shown it."""
+REMEMBERED = 10_000
+"""Ids of steps that a reader has had lately."""
 JOURNAL = "~journal"
 """The key of events that came with no row."""
 
@@ -87,6 +90,30 @@ class JetStreamSteps:
         if message is None or message.headers is None:
             return []
         return [_step(int(message.headers["Nats-Sequence"]), subject, message.data)]
+
+
+class Firsts:
+    """Passes over a step that was stored twice.
+
+    Each is sent under an id of its own. Servers that were torn from one another and find together
+    again have been seen to store what they had taken already once more (nats-server 2.9.10).
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[str, None] = {}
+
+    def of(self, chunk: Sequence[Found]) -> list[Found]:
+        """Give those that are not there already."""
+        firsts = []
+        for found in chunk:
+            if found.id in self._ids:
+                continue
+            if found.id:
+                self._ids[found.id] = None
+            firsts.append(found)
+        for name in list(islice(self._ids, max(0, len(self._ids) - REMEMBERED))):
+            del self._ids[name]
+        return firsts
 
 
 def _shown(chunk: Sequence[Found]) -> list[Step]:
