@@ -40,16 +40,11 @@ class Member(Supervisor):
     def __init__(self, budgets: Budgets) -> None:
         super().__init__(budgets)
         self._restores_of: dict[str, Work] = {}
-        self._closes: list[Work] = []
         self._complaints: list[Callable[[], str | None]] = []
 
     def restore(self, name: str, work: Work) -> None:
         """Let something be known again before anything follows, in the order of these calls."""
         self._restores_of[name] = work
-
-    def close(self, work: Work) -> None:
-        """Let something be released at the end."""
-        self._closes.append(work)
 
     def tend(self, name: str, every: float, work: Callable[[], object]) -> None:
         """Do something every so many seconds, from when all parts are known."""
@@ -82,5 +77,4 @@ class Member(Supervisor):
             await drain()
 
     async def _close(self) -> None:
-        for work in self._closes:
-            await work()
+        """Whoever has opened something closes it."""

@@ -12,7 +12,7 @@ from ringback.stores.jetstream.following import Found, Log
 from ringback.stores.jetstream.subjects import Subjects
 from ringback.wire.steps import StepBody, decode_step
 
-__all__ = ["CURSOR", "JOURNAL", "JetStreamSteps", "unpacked"]
+__all__ = ["CURSOR", "JOURNAL", "REMEMBERED", "Firsts", "JetStreamSteps", "unpacked"]
 
 CURSOR = "~cursor/"
 """Begins the keys of what partitions note for themselves; no reader of the log is shown it."""
@@ -45,9 +45,10 @@ class JetStreamSteps:
 
         Raises `PositionGone`, and `EngineForeign` when the stream was emptied.
         """
+        firsts = Firsts()
         async with aclosing(self._all.follow(after)) as chunks:
             async for chunk in chunks:
-                yield _shown(chunk)
+                yield _shown(firsts.of(chunk))
 
     async def position(self) -> int:
         """Give the sequence of the log's last step; 0 when it never had one."""
@@ -66,9 +67,10 @@ class JetStreamSteps:
         if state.first_seq > after + 1:
             raise PositionGone(self._all.stream, after, state.first_seq)
         found: list[Step] = []
+        firsts = Firsts()
         async with aclosing(self._all.read(after)) as chunks:
             async for chunk in chunks:
-                found += _shown(chunk)
+                found += _shown(firsts.of(chunk))
                 if len(found) >= limit:
                     break
         return found[:limit]
