@@ -270,6 +270,23 @@ async def test_foreign_keys_are_nobody_s(tmp_path: Path) -> None:
             assert await ann.claim("alert") is None
 
 
+async def test_a_sign_of_life_of_a_former_life_is_given_before_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "PRESENT_SECONDS", SECONDS)
+    async with bucket(tmp_path) as (_, node, connection):
+        settings = JetStreamSettings(servers=node.url, replicas=1)
+        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
+        await ensure(connection, config)
+        before, after = (JetStreamLeases(connection, config, "ann") for _ in range(2))
+        await claimed(before, "member.ann")
+        await claimed(before, "requests.1")
+        async with Watch(after) as watch:
+            await watch.until(lambda held: list(held) == ["requests.1"])
+            assert await after.claim("requests.1") is None
+            assert await after.claim("member.ann") is not None
+
+
 async def test_what_a_former_life_held_is_the_next_ones_once_it_has_long_not_renewed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

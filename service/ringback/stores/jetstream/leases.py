@@ -29,6 +29,7 @@ from ringback.stores.jetstream.faults import (
 from ringback.stores.jetstream.streams import Config, described, ensure
 from ringback.stores.jetstream.subjects import Subjects, decode_token, encode_token
 from ringback.stores.jetstream.watching import Watching
+from ringback.wire.members import MEMBER
 
 __all__ = ["BUDGET_SECONDS", "JetStreamLeases", "budgets_of", "leases_of"]
 
@@ -38,6 +39,9 @@ of that a listener goes on while the engine is away, and for a minute more the p
 FORMER_SECONDS = 65.0
 """After so long without a renewal, what this member's former life held is this life's again. By
 then nothing that it used of the platform's limits counts; a twin of the same name renews sooner."""
+PRESENT_SECONDS = 25.0
+"""The same of its sign of life, by which it is given a share of what is free and nothing that is
+held. A twin that lives renews it every ten seconds."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 OPERATION = "KV-Operation"
 NO_MESSAGE = 10037
@@ -182,13 +186,13 @@ class JetStreamLeases:
         if revision != claim.revision:
             since = now
             self._former[claim.name] = (claim.revision, now)
-        return min(over, since + FORMER_SECONDS)
+        return min(over, since + _former_seconds(claim.name))
 
     def _is_left_behind(self, name: str, revision: int) -> bool:
         """Whether a former life of this member held it, and has not renewed it for long."""
         seen, since = self._former.get(name, (0, 0.0))
         now = asyncio.get_running_loop().time()
-        return seen == revision and now >= since + FORMER_SECONDS
+        return seen == revision and now >= since + _former_seconds(name)
 
     async def _delete(self, name: str, revision: int) -> bool:
         headers = {OPERATION: "DEL", EXPECTED: str(revision)}
@@ -262,6 +266,11 @@ def _bucket(settings: JetStreamSettings, name: str, seconds: float) -> Config:
         duplicate_window=age,
         num_replicas=settings.replicas,
     )
+
+
+def _former_seconds(name: str) -> float:
+    """Say after how long without a renewal a former life's name is left behind."""
+    return PRESENT_SECONDS if name.startswith(MEMBER) else FORMER_SECONDS
 
 
 def _body_of(data: bytes) -> Body | None:
