@@ -108,6 +108,11 @@ class Resting:
         before, entry.wake_at = entry.wake_at, _milliseconds(now, up=True)
         self._deadlines.move(key, before, entry.wake_at)
 
+    def wake_all(self, until: datetime, now: datetime) -> None:
+        """Let all be looked at that were to be woken by then."""
+        for key in [key for _, key in self.due(until)]:
+            self.wake(key, now)
+
     def keep(
         self,
         conversation: Conversation,

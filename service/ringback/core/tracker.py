@@ -656,8 +656,9 @@ class Tracker:
         if self._now is not None and now < self._now - SET_BACK:
             self.repair.set_back(now)
             self.feeds.set_back(now)
-            for key in self.proofs.forget_all():
-                self._resting.wake(key, now)
+            self.proofs.forget_all()
+            # Those whose alerts wait for a read, if only since before a restart, are among these.
+            self._resting.wake_all(self._now + LEAD + PATIENCE, now)
             self.waits.set_back(now)
         self._now = now
 

@@ -88,11 +88,9 @@ class Proofs:
         self._asked.pop(conversation_id, None)
         self._held.discard(conversation_id)
 
-    def forget_all(self) -> list[str]:
-        """The clock was set back: what was asked for counts as of a time to come; give it."""
-        asked = sorted(self._asked)
+    def forget_all(self) -> None:
+        """The clock was set back: what was asked for counts as of a time to come."""
         self._asked.clear()
-        return asked
 
     def heard_again(self) -> list[str]:
         """Give the conversations of alerts that were held back while a source was blind."""

@@ -8,7 +8,7 @@ import pytest
 from ringback.core.events import AlertData
 from ringback.core.watch.defaults import rule_of
 from ringback.core.watch.rules import Rule, RuleSet, Severity
-from support.callbacks import SOURCE, Follower, agent, alert, customer, kind, queue, told
+from support.callbacks import SOURCE, Follower, agent, alert, at, customer, kind, queue, told
 
 LATE = customer(state="scheduled", scheduled_at=60)
 RELEASED = (customer(connected_at=61, scheduled_at=60), queue(connected_at=61))
@@ -111,6 +111,20 @@ def test_after_a_restart_it_is_read_before_it_fires() -> None:
     assert follower.wanted(THRESHOLD + 100) == ["c-1"]
     follower.follow(THRESHOLD + 101, LATE, read_at=THRESHOLD + 100)
     assert proof(alert(follower.wait(THRESHOLD + 101)))["confirmed"] is True
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_that_is_set_back_does_not_prolong_the_wait_for_an_answer(restarted: bool) -> None:
+    follower = reading()
+    follower.restart(5000, reads=True)
+    assert follower.wanted(5000) == ["c-1"]
+    if restarted:
+        assert follower.restart(5005, reads=True) == []
+    follower.now = at(1000)
+    assert follower.fire() == []
+    assert follower.wanted(1000) == ["c-1"]
+    assert follower.wait(1019.999) == []
+    assert proof(alert(follower.wait(1020)))["why"] == "not read in time"
 
 
 def test_while_the_source_is_blind_it_is_held_back_and_then_asked_for() -> None:
