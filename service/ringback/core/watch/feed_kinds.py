@@ -114,11 +114,22 @@ def _silent(sight: FeedSight, _limits: Limits) -> Span | None:
 
 
 def _evicted(sight: FeedSight, limits: Limits) -> Span | None:
-    for gap in reversed(sight.gaps):
-        if gap.cause.startswith(EVICTED):
-            end = None if gap.until is None else max(gap.until, gap.since + limits.lasts)
-            return Span(gap.since, end)
-    return None
+    """Some channel is out, or was pushed out lately: of such times without a break the latest.
+
+    The one that was pushed out last may be back while another is not.
+    """
+    begin: datetime | None = None
+    end: datetime | None = None
+    for gap in sight.gaps:
+        if not gap.cause.startswith(EVICTED):
+            continue
+        if begin is None or (end is not None and end <= gap.since):
+            begin, end = gap.since, gap.since
+        if gap.until is None:
+            end = None
+        elif end is not None:
+            end = max(end, gap.until, gap.since + limits.lasts)
+    return None if begin is None else Span(begin, end)
 
 
 def _behind(sight: FeedSight, _limits: Limits) -> Span | None:

@@ -131,6 +131,41 @@ def test_a_channel_that_was_pushed_out_is_told_for_an_hour() -> None:
     assert alerts(it) == ["alert.firing", "alert.resolved"]
 
 
+def test_a_channel_that_is_still_out_is_told_whatever_became_of_another() -> None:
+    it = follower("channel_evicted")
+    out, back = (f"v2.routing.queues.q-{number}.conversations" for number in (1, 2))
+    it.blind(10, out, cause="evicted by another client")
+    it.blind(20, back, cause="evicted by another client")
+    it.hears(30, back)
+    it.wait(2 * HOUR)
+    assert alerts(it) == ["alert.firing"]
+    it.hears(2 * HOUR, out)
+    assert alerts(it) == ["alert.firing", "alert.resolved"]
+
+
+def test_channels_that_are_pushed_out_again_and_again_are_one_condition() -> None:
+    it = follower("channel_evicted", after=timedelta(hours=1.5))
+    for begin in (10, 2000, 4000):
+        it.blind(begin, cause="evicted by another client")
+        it.hears(begin + 5)
+    assert it.wait(10 + 1.5 * HOUR - 1) == []
+    assert alert(it.wait(10 + 1.5 * HOUR)).since == "2026-11-22T09:30:10.000Z"
+    assert it.wait(4000 + HOUR - 1) == []
+    assert told(it.wait(4000 + HOUR)[0])["reason"] == "no channel was pushed out lately"
+
+
+def test_a_channel_that_is_pushed_out_after_an_hour_is_another_matter() -> None:
+    it = follower("channel_evicted", after=timedelta(minutes=30), damping=timedelta())
+    it.blind(0, cause="evicted by another client")
+    it.hears(5)
+    it.wait(HOUR)
+    assert alerts(it) == ["alert.firing", "alert.resolved"]
+    it.blind(HOUR, cause="evicted by another client")
+    it.hears(HOUR + 5)
+    assert it.wait(1.5 * HOUR - 1) == []
+    assert alert(it.wait(1.5 * HOUR)).since == "2026-11-22T09:30:00.000Z"
+
+
 def test_what_lags_fires_ten_seconds_after_it_came() -> None:
     it = follower("lagging")
     assert beats(it, 10, behind_since=at(7)) == []
