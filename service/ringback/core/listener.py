@@ -3,7 +3,7 @@
 Spans are remembered, since a loss is found out late and it matters then who else heard.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -80,17 +80,20 @@ class Listener(msgspec.Struct, array_like=True, gc=False):
             within = dict.fromkeys(topic for topic in group.topics if topic in left)
             for topic in within:
                 del left[topic]
-            if 0 < len(within) < len(group.topics):
-                group.topics = [topic for topic in group.topics if topic not in within]
-                group = Group(list(within), _copied(group.spans))  # noqa: PLW2901
-                self.groups = [*self.groups, group]
-            if within:
+            if len(within) == len(group.topics):
                 found.append(group)
+            elif within:
+                group.topics = [topic for topic in group.topics if topic not in within]
+                found.append(self._begin(within, group))
         if left:
-            group = Group(list(left), _copied(rest.spans))
-            self.groups = [*self.groups, group]
-            found.append(group)
+            found.append(self._begin(left, rest))
         return found
+
+    def _begin(self, topics: Iterable[str], like: Group) -> Group:
+        """Begin a group of topics that were heard like another's until now."""
+        group = Group(list(topics), _copied(like.spans))
+        self.groups = [*self.groups, group]
+        return group
 
     def tidy(self, now: datetime) -> None:
         """Forget what is long ago, and let topics be one group again that are alike."""
