@@ -45,11 +45,11 @@ def accounts_of(folder: Path, orgs: Sequence[str], jetstream: JetStreamSettings)
     return "\n".join(["accounts {", *lines, "}"])
 
 
-def lay_out(folder: Path) -> tuple[Path, Path]:
+def lay_out(folder: Path, *, durable: bool = False) -> tuple[Path, Path]:
     """Copy what ships to a folder, which it then names instead of /etc/nats, with secrets.
 
     Gives the main file, and the folder of what was made for clients. Debian's server does not know
-    what is in durable.conf: that is left out.
+    what is in durable.conf: that is left out unless it is asked for.
     """
     require_debian("openssl", "openssl")
     shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("secrets"))
@@ -61,7 +61,8 @@ def lay_out(folder: Path) -> tuple[Path, Path]:
     text = main.read_text()
     assert "/etc/nats/" in text
     main.write_text(text.replace('"/etc/nats/', f'"{folder}/'))
-    (folder / "durable.conf").write_text("")
+    if not durable:
+        (folder / "durable.conf").write_text("")
     return main, made
 
 

@@ -1,6 +1,7 @@
 """Faults of every kind, drawn at random: kills, stops, planned ends, a network that is torn."""
 
 import asyncio
+import logging
 import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -12,6 +13,8 @@ from support.cluster import Cluster, Member, now
 from support.nats import Node
 
 __all__ = ["KINDS", "OF_A_NETWORK", "OF_SERVERS", "Struck", "counted", "end_server", "storm"]
+
+log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 2.0
 DEAD = (0.0, 2.0)
@@ -150,6 +153,7 @@ async def storm(
         began = now()
         await strike(cluster, victim, random)
         struck.append(Struck(kind, victim.name, began, now()))
+        log.info("%s of %s: %s", len(struck), faults, struck[-1])
         await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))
         _none_has_ended(cluster)
     return struck

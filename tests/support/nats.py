@@ -1,7 +1,13 @@
-"""Debian's nats-server, one or three of them, on free ports with their own folders."""
+"""NATS servers, one or three of them, on free ports with their own folders.
+
+Debian's is the oldest that Ringback runs on, and what tests take; what has to stand the loss of
+servers takes the one that users are told to run. `RINGBACK_NATS` has all take the same.
+"""
 
 import asyncio
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,15 +18,34 @@ from nats.errors import Error as NatsError
 
 from support.debian import require_debian
 
-__all__ = ["LOOPBACK", "Node", "Place", "cluster", "free_ports", "one_node", "server_command"]
+__all__ = [
+    "CURRENT",
+    "LOOPBACK",
+    "Node",
+    "Place",
+    "cluster",
+    "free_ports",
+    "one_node",
+    "server_command",
+]
 
 PATIENCE = 30.0
 """Seconds for a server or a cluster to be ready."""
 
 
-def server_command() -> str:
-    """Give the server's path, or skip the test."""
-    return require_debian("nats-server", "nats-server")
+CURRENT = Path(sys.prefix) / "bin" / "nats-server"
+"""The server that users are told to run: it comes with the tools for development."""
+ASKED = os.environ.get("RINGBACK_NATS", "")
+"""A server's path, or `debian`."""
+
+
+def server_command(server: Path | None = None) -> str:
+    """Give a server's path, Debian's if none is asked for; skip the test where it is missing."""
+    if ASKED not in {"", "debian"}:
+        return ASKED
+    if server is None or ASKED:
+        return require_debian("nats-server", "nats-server")
+    return str(server)
 
 
 def free_ports(count: int) -> list[int]:
@@ -55,8 +80,10 @@ class Node:
         config: str,
         *,
         place: Place = LOOPBACK,
+        server: Path | None = None,
     ) -> None:
         self.name = name
+        self.server = server
         self.folder = folder
         self.port = port
         self.place = place
@@ -72,7 +99,7 @@ class Node:
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *self.place.command,
-                server_command(),
+                server_command(self.server),
                 "-c",
                 str(self.config),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -173,7 +200,10 @@ async def one_node(folder: Path, more: str = "", port: int = 0) -> AsyncIterator
 
 @asynccontextmanager
 async def cluster(
-    folder: Path, more: str = "", places: Sequence[Place] = (LOOPBACK,) * 3
+    folder: Path,
+    more: str = "",
+    places: Sequence[Place] = (LOOPBACK,) * 3,
+    server: Path | None = None,
 ) -> AsyncIterator[Sequence[Node]]:
     """Run three servers that replicate."""
     ports = free_ports(9)
@@ -187,7 +217,8 @@ cluster {{ name: "ringback", listen: "{addresses[index]}", routes: [{routes}] }}
 {more}"""
         port, monitor = ports[index], ports[3 + index]
         config = _config(name, folder / name, port, monitor, route, address=place.address)
-        nodes.append(Node(name, folder / name, port, monitor, config, place=place))
+        node = Node(name, folder / name, port, monitor, config, place=place, server=server)
+        nodes.append(node)
     try:
         for node in nodes:
             await node.start()
