@@ -61,6 +61,16 @@ def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def current_nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of another, of the version that users are told to run."""
+    from support.engine import shared_server
+    from support.nats import Server
+
+    with shared_server(tmp_path_factory.mktemp("nats"), Server.CURRENT) as url:
+        yield url
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     running = set(threading.enumerate())

@@ -13,7 +13,7 @@ from ringback.errors import Fenced
 from ringback.ports import Batch, InputLog, PartitionStore, Row, Step, StepLog
 from ringback.stores.memory_log import MemoryInputLog, MemoryPartitionStore, MemoryStepLog
 from ringback.wire.steps import MOST_EVENTS, end_of_step, position_in
-from support.engine import open_engine
+from support.engine import JETSTREAM, open_engine
 
 T = TypeVar("T")
 
@@ -33,14 +33,14 @@ class Logs(msgspec.Struct):
     store: Callable[[int], PartitionStore]
 
 
-@pytest_asyncio.fixture(params=["memory", "jetstream"])
+@pytest_asyncio.fixture(params=["memory", *JETSTREAM])
 async def logs(request: pytest.FixtureRequest) -> AsyncIterator[Logs]:
     if request.param == "memory":
         steps = MemoryStepLog(RealClock())
         inputs = MemoryInputLog(RealClock())
         yield Logs(inputs, steps, lambda partition: MemoryPartitionStore(steps, partition))
     else:
-        engine = await open_engine(request.getfixturevalue("nats_url"))
+        engine = await open_engine(request.getfixturevalue(JETSTREAM[request.param]))
         yield Logs(engine.inputs, engine.steps, engine.store)
         await engine.close()
 

@@ -16,7 +16,7 @@ from ringback.ports import Batch, Row, Store
 from ringback.stores.jetstream.store import JetStreamStore
 from ringback.stores.memory import MemoryStore
 from ringback.stores.sqlite import SqliteStore
-from support.engine import new_org, open_engine
+from support.engine import JETSTREAM, new_org, open_engine
 from support.store_history import all_rows, at, batch, difference
 
 KEEP = timedelta(seconds=100)
@@ -24,12 +24,12 @@ KEEP = timedelta(seconds=100)
 Reopen = Callable[[], Awaitable[Store]]
 
 
-@pytest_asyncio.fixture(params=["memory", "sqlite", "jetstream"])
+@pytest_asyncio.fixture(params=["memory", "sqlite", *JETSTREAM])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Every store: one partition's, where there are several."""
     match request.param:
-        case "jetstream":
-            engine = await open_engine(request.getfixturevalue("nats_url"))
+        case server if server in JETSTREAM:
+            engine = await open_engine(request.getfixturevalue(JETSTREAM[server]))
             made: Store = engine.store(1)
             yield made
             await engine.close()
@@ -53,7 +53,7 @@ async def local_store(name: str, folder: Path) -> Store:
     return await SqliteStore.open(folder / "store.db", KEEP)
 
 
-@pytest_asyncio.fixture(params=["sqlite", "jetstream"])
+@pytest_asyncio.fixture(params=["sqlite", *JETSTREAM])
 async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reopen]:
     """Opens the same lasting store again and again, closing what was open."""
     async with AsyncExitStack() as last:
@@ -64,7 +64,8 @@ async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             if request.param == "sqlite":
                 found: Store = await SqliteStore.open(tmp_path / "store.db", KEEP)
             else:
-                engine = await open_engine(request.getfixturevalue("nats_url"), org)
+                url = request.getfixturevalue(JETSTREAM[request.param])
+                engine = await open_engine(url, org)
                 last.push_async_callback(engine.close)
                 found = engine.store(1)
             last.push_async_callback(found.close)

@@ -21,7 +21,7 @@ from support import nats
 from support.checker import Fault, Logs, faults_of
 from support.daemon import Child, ringback_command, running
 from support.engine_logs import EngineLogs, all_current
-from support.nats import CURRENT, LOOPBACK, Node, Place
+from support.nats import LOOPBACK, Node, Place, Server
 from support.network import Network
 from support.unfenced import PROGRAM
 from support.witness import Witness
@@ -206,7 +206,9 @@ async def cluster(
     witness = Witness(cloud)
     platform = SimulatorServer(centre, clock, here, beside=[witness, cloud])
     async with AsyncExitStack() as stack:
-        nodes = await stack.enter_async_context(nats.cluster(folder, places=places, server=CURRENT))
+        nodes = await stack.enter_async_context(
+            nats.cluster(folder, places=places, server=Server.CURRENT)
+        )
         await stack.enter_async_context(platform)
         address = f"http://{LOOPBACK.address}:{platform.port}"
         servers = [node.url for node in nodes]

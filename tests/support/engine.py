@@ -13,11 +13,21 @@ from pathlib import Path
 
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.engine import Engine
-from support.nats import PATIENCE, free_ports, server_command
+from support.nats import ANY, PATIENCE, Server, free_ports
 
-__all__ = ["KEEP_HOURS", "engine_settings", "new_org", "open_engine", "shared_server", "until"]
+__all__ = [
+    "JETSTREAM",
+    "KEEP_HOURS",
+    "engine_settings",
+    "new_org",
+    "open_engine",
+    "shared_server",
+    "until",
+]
 
 KEEP_HOURS = 24.0
+JETSTREAM = {"jetstream-oldest": "nats_url", "jetstream-current": "current_nats_url"}
+"""The servers that have to keep what every store promises: the fixture that gives each."""
 _numbers = itertools.count(1)
 
 CONFIG = """
@@ -31,13 +41,13 @@ max_payload: 8MB
 
 
 @contextmanager
-def shared_server(folder: Path) -> Iterator[str]:
+def shared_server(folder: Path, server: Server = ANY) -> Iterator[str]:
     """Run a server outside of any loop; give its address."""
     port, monitor = free_ports(2)
     config = folder / "nats.conf"
     config.write_text(CONFIG.format(port=port, monitor=monitor, folder=folder))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([server_command(), "-c", str(config)], stdout=log, stderr=log)
+        process = subprocess.Popen([server.path, "-c", str(config)], stdout=log, stderr=log)
     try:
         _wait(f"http://127.0.0.1:{monitor}/healthz")
         yield f"nats://127.0.0.1:{port}"

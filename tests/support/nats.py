@@ -1,15 +1,18 @@
 """NATS servers, one or three of them, on free ports with their own folders.
 
-Debian's is the oldest that Ringback runs on, and what tests take; what has to stand the loss of
-servers takes the one that users are told to run. `RINGBACK_NATS` has all take the same.
+What has to stand the loss of servers takes the one that users are told to run; all else the oldest
+that Ringback runs on, unless `RINGBACK_NATS` is `current`.
 """
 
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,33 +22,44 @@ from nats.errors import Error as NatsError
 from support.debian import require_debian
 
 __all__ = [
-    "CURRENT",
+    "ANY",
     "LOOPBACK",
     "Node",
     "Place",
+    "Server",
     "cluster",
     "free_ports",
     "one_node",
-    "server_command",
 ]
 
 PATIENCE = 30.0
 """Seconds for a server or a cluster to be ready."""
 
 
-CURRENT = Path(sys.prefix) / "bin" / "nats-server"
-"""The server that users are told to run: it comes with the tools for development."""
-ASKED = os.environ.get("RINGBACK_NATS", "")
-"""A server's path, or `debian`."""
+class Server(Enum):
+    """Which server runs. It is a program, of which many may run."""
+
+    OLDEST = "oldest"
+    """Debian's."""
+    CURRENT = "current"
+    """It comes with the tools for development."""
+
+    @cached_property
+    def path(self) -> str:
+        """Where it is; a test that needs it and does not find it is skipped."""
+        if self is Server.OLDEST:
+            return require_debian("nats-server", "nats-server")
+        return str(Path(sys.prefix) / "bin" / "nats-server")
+
+    @cached_property
+    def version(self) -> str:
+        """Its version, as 2.9.10."""
+        told = subprocess.run([self.path, "--version"], capture_output=True, check=True, text=True)
+        return told.stdout.strip().rpartition("v")[2]
 
 
-def server_command(server: Path | None = None) -> str:
-    """Give a server's path, Debian's if none is asked for; skip the test where it is missing."""
-    if ASKED not in {"", "debian"}:
-        return ASKED
-    if server is None or ASKED:
-        return require_debian("nats-server", "nats-server")
-    return str(server)
+ANY = Server(os.environ.get("RINGBACK_NATS", "oldest"))
+"""Where it does not matter."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -80,7 +94,7 @@ class Node:
         config: str,
         *,
         place: Place = LOOPBACK,
-        server: Path | None = None,
+        server: Server = ANY,
     ) -> None:
         self.name = name
         self.server = server
@@ -99,7 +113,7 @@ class Node:
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *self.place.command,
-                server_command(self.server),
+                self.server.path,
                 "-c",
                 str(self.config),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -182,13 +196,14 @@ jetstream {{ store_dir: "{folder / "store"}", max_memory_store: 256MB, max_file_
 
 
 @asynccontextmanager
-async def one_node(folder: Path, more: str = "", port: int = 0) -> AsyncIterator[Node]:
+async def one_node(
+    folder: Path, more: str = "", port: int = 0, server: Server = ANY
+) -> AsyncIterator[Node]:
     """Run one server; `more` is added to its configuration."""
     free, monitor = free_ports(2)
     port = port or free
-    node = Node(
-        "n1", folder / "n1", port, monitor, _config("n1", folder / "n1", port, monitor, more)
-    )
+    config = _config("n1", folder / "n1", port, monitor, more)
+    node = Node("n1", folder / "n1", port, monitor, config, server=server)
     await node.start()
     try:
         if not more:
@@ -203,7 +218,7 @@ async def cluster(
     folder: Path,
     more: str = "",
     places: Sequence[Place] = (LOOPBACK,) * 3,
-    server: Path | None = None,
+    server: Server = ANY,
 ) -> AsyncIterator[Sequence[Node]]:
     """Run three servers that replicate."""
     ports = free_ports(9)

@@ -16,7 +16,7 @@ from ringback.stores.jetstream.connection import Connection
 from support.certificates import make_certificate
 from support.engine import until
 from support.jwt import Key, credentials, operator_config
-from support.nats import Node, one_node
+from support.nats import ANY, Node, one_node
 
 USER = Key("user", "ringback")
 
@@ -42,7 +42,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Node]:
 
 async def test_a_password_and_an_nkey_let_in(guarded: Node) -> None:
     known = JetStreamSettings(servers=guarded.url, user="a", password=Secret("right"))
-    assert await enter(known) == "2.9.10"
+    assert await enter(known) == ANY.version
     assert await enter(JetStreamSettings(servers=guarded.url, nkey=Secret(USER.seed)))
 
 

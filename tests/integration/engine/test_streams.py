@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from ringback.errors import EngineForeign, EngineRefused, Fenced, PositionGone, StoreError
 from ringback.ports import Batch, Row
+from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream import following, store, streams
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.engine import Engine
@@ -18,6 +20,7 @@ from ringback.stores.jetstream.faults import DeniedError, Refusal, RefusalError,
 from ringback.stores.jetstream.streams import Config, ensure, wanted
 from ringback.stores.jetstream.subjects import Subjects
 from support.engine import KEEP_HOURS, engine_settings, new_org, open_engine
+from support.nats import Server, one_node
 
 NOW = datetime.now(UTC)
 
@@ -116,18 +119,22 @@ async def test_what_cannot_be_changed_is_refused_with_what_it_is(
 
 
 class Later(Config):
-    """A setting that this server does not know, and drops without a word."""
+    """A setting that old servers do not know, and drop without a word."""
 
     allow_msg_ttl: bool = True
 
 
-async def test_what_the_server_has_dropped_without_a_word_is_found(
-    nats_url: str, link: Connection
-) -> None:
-    first, _ = configs(nats_url, new_org())
-    later = Later(**msgspec.structs.asdict(first))
-    with pytest.raises(EngineForeign, match=r"has not taken .*allow_msg_ttl is None, not True"):
-        await ensure(link, later)
+async def test_what_the_server_has_dropped_without_a_word_is_found(tmp_path: Path) -> None:
+    async with one_node(tmp_path, server=Server.OLDEST) as node:
+        settings = JetStreamSettings(servers=node.url, replicas=1, most_megabytes=64)
+        first, _ = wanted(settings, Subjects("ringback", "acme"), KEEP_HOURS)
+        later = Later(**msgspec.structs.asdict(first))
+        link = await Connection.open(settings, name="test")
+        try:
+            with pytest.raises(EngineForeign, match=r"not taken .*allow_msg_ttl is None, not True"):
+                await ensure(link, later)
+        finally:
+            await link.close()
 
 
 async def test_more_servers_or_room_than_there_is_are_refused(nats_url: str) -> None:
