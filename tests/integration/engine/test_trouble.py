@@ -15,15 +15,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import nats
 import pytest
 from msgspec.structs import replace
+from nats.aio.msg import Msg
 
 from ringback.errors import EngineRefused, EngineUnreachable, StepTooLarge
 from ringback.ports import Batch, Row
 from ringback.settings.describing import Secret
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream import connection
+from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.engine import Engine
+from ringback.stores.jetstream.faults import UnsureError
 from support.engine import KEEP_HOURS, engine_settings, open_engine, until
 from support.nats import PATIENCE, Node, cluster, free_ports, one_node
 
@@ -244,3 +248,30 @@ async def test_the_leader_of_a_cluster_dies(tmp_path: Path) -> None:
             await node.start()
             await node.ready()
             await progress(count)
+
+
+async def test_a_question_that_is_lost_is_asked_again_and_that_which_is_for_once_is_not(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ASKED_AGAIN", 0.05)
+    asked: list[Msg] = []
+
+    async def answer_the_third(question: Msg) -> None:
+        asked.append(question)
+        if len(asked) == 3:
+            await question.respond(b'{"times": 3}')
+
+    server = await nats.connect(nats_url)
+    await server.subscribe("$JS.API.LOST", cb=answer_the_third)
+    await server.flush()
+    link = await Connection.open(engine_settings(nats_url), name="test")
+    try:
+        assert await link.ask("LOST", None, dict[str, int], PATIENCE) == {"times": 3}
+        assert len({question.reply for question in asked}) == 3
+        asked.clear()
+        with pytest.raises(UnsureError, match=r"no answer within 0.5 s"):
+            await link.ask("LOST", None, dict[str, int], 0.5, once=True)
+        assert len(asked) == 1
+    finally:
+        await link.close()
+        await server.close()

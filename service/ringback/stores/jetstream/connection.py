@@ -35,6 +35,9 @@ T = TypeVar("T")
 ANSWER = 2.0
 """Seconds that a store has to be answered in, before it is tried again."""
 ANSWER_API = 3.0
+ASKED_AGAIN = 1.0
+"""Seconds between two questions of the same. One is lost while nobody leads the servers, or if it
+falls to one that is gone: who waits for its answer loses what an election has taken once more."""
 FIRST_WAIT = 0.05
 LONGEST_WAIT = 1.0
 AGAIN = 0.25
@@ -55,6 +58,12 @@ def _understood(message: Msg, kind: type[T]) -> T:
         return msgspec.json.decode(message.data, type=kind)
     except msgspec.DecodeError:
         raise UnsureError("what answers is not JetStream, or speaks otherwise") from None
+
+
+def _served(message: Msg) -> Msg:
+    if message.headers and message.headers.get("Status") == "503":
+        raise UnsureError("nobody answers: there is no JetStream, or no such stream")
+    return message
 
 
 class Connection:
@@ -151,11 +160,32 @@ class Connection:
         """Wait until a server is connected."""
         await self._up.wait()
 
-    async def ask(self, what: str, request: object, answer: type[T], within: float = 0) -> T:
-        """Ask the JetStream API once. Raises `UnsureError`, `DeniedError` or `RefusalError`."""
+    async def ask(
+        self, what: str, request: object, answer: type[T], within: float = 0, *, once: bool = False
+    ) -> T:
+        """Ask the JetStream API, again each second unless it is to be done once at the most.
+
+        The first answer counts. Raises `UnsureError`, `DeniedError` or `RefusalError`.
+        """
         body = msgspec.json.encode(request) if request is not None else b""
-        future = await self.send(f"$JS.API.{what}", body)
-        message = await self._outcome(future, within or ANSWER_API)
+        within = within or ANSWER_API
+        sent: list[asyncio.Future[Msg]] = []
+        done: set[asyncio.Future[Msg]] = set()
+        try:
+            async with asyncio.timeout(within):
+                while not done:
+                    sent.append(await self.send(f"$JS.API.{what}", body))
+                    done, _ = await asyncio.wait(
+                        sent,
+                        timeout=None if once else ASKED_AGAIN,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+        except TimeoutError:
+            raise UnsureError(f"no answer within {within:g} s") from None
+        finally:
+            for future in sent:
+                future.cancel()
+        message = _served(done.pop().result())
         refused = _understood(message, _Answer).error
         if refused is not None:
             raise RefusalError(refused)
@@ -257,9 +287,7 @@ class Connection:
                 message = await future
         except TimeoutError:
             raise UnsureError(f"no answer within {within:g} s") from None
-        if message.headers and message.headers.get("Status") == "503":
-            raise UnsureError("nobody answers: there is no JetStream, or no such stream")
-        return message
+        return _served(message)
 
     async def _answered(self, message: Msg) -> None:
         waiting = self._waiting.get(message.subject.rpartition(".")[2])

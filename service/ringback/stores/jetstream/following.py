@@ -29,8 +29,8 @@ PULL_SECONDS = 30
 HEARTBEAT_SECONDS = 1.0
 FORGOTTEN_SECONDS = 30
 """After so long without being asked the engine forgets a consumer."""
-FIRST_PATIENCE = 2.0
-"""Seconds that making a consumer may take at first."""
+MADE_SECONDS = 10.0
+"""Seconds that making a consumer may take: those who lead the servers may have to be elected."""
 SILENT = 3.0
 """Seconds without as much as a heartbeat after which a consumer is given up."""
 LOOK = 5.0
@@ -236,7 +236,6 @@ class _Pull:
         self._failed = False
         self._name = ""
         self._subscription: Subscription | None = None
-        self._patience = FIRST_PATIENCE / 2
         self._looked = asyncio.get_running_loop().time()
         self.pending = 0
         """How many messages there were when it was made."""
@@ -261,8 +260,7 @@ class _Pull:
         return False
 
     async def _make(self) -> _Consumer:
-        """Try to make the consumer; each time more patiently, since that may take its time."""
-        self._patience *= 2
+        """Make the consumer. Of one that was made twice the engine forgets what nobody asks."""
         config = {
             **self._begin,
             "filter_subject": self._log.subjects,
@@ -276,7 +274,7 @@ class _Pull:
         stream = self._log.stream
         request = {"stream_name": stream, "config": config}
         return await self._log.connection.ask(
-            f"CONSUMER.CREATE.{stream}", request, _Consumer, self._patience
+            f"CONSUMER.CREATE.{stream}", request, _Consumer, MADE_SECONDS
         )
 
     async def _leave(self) -> None:

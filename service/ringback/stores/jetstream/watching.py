@@ -57,9 +57,9 @@ class Watching:
         try:
             # Not `next_msg`: a message that comes as its task is cancelled makes it forget that.
             self._subscription = await client.subscribe(inbox, cb=self._messages.put)
-            consumer = await self._connection.ask(
-                f"CONSUMER.CREATE.{bucket.name}", request, _Consumer
-            )
+            what = f"CONSUMER.CREATE.{bucket.name}"
+            # Two consumers would send everything twice.
+            consumer = await self._connection.ask(what, request, _Consumer, once=True)
         except (*TROUBLES, NatsError) as error:
             raise worded(self._connection.servers, error) from None
         self.complete = not consumer.num_pending
