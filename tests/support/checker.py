@@ -114,21 +114,23 @@ def firing_in(logs: Logs) -> set[str]:
 
 
 def heard_in_vain(logs: Logs, heard: Mapping[str, Sequence[Snapshot]]) -> Iterator[Fault]:
-    """Give the conversations of which the input log lacks a snapshot.
+    """Give the conversations of which the input log lacks a snapshot, or has them in disorder.
 
-    What returned to what it was before, as after a hold, must be there as often as it did. In which
-    order is not said: as the engine changes its leader, of two listeners one may be ahead of what
-    the other has yet to put again. A tracker goes by the platform's own times.
+    What was heard must be found in the log in its order; in between there may be others, since one
+    listener may hear what another did not.
     """
     stored: defaultdict[str, list[bytes]] = defaultdict(list)
     for put in logs.inputs:
         if isinstance(put.message, Seen):
             stored[put.message.snapshot.conversation_id].append(_content(put.message.snapshot))
     for name, snapshots in heard.items():
-        there = Counter(stored[name])
-        lacking = Counter(_distinct(map(_content, snapshots))) - there
-        if lacking:
-            yield Fault("lost", f"{lacking.total()} snapshots of {name}, of {len(snapshots)}")
+        there = iter(stored[name])
+        for number, content in enumerate(_distinct(map(_content, snapshots)), 1):
+            if content not in there:
+                known = content in stored[name]
+                why = "it comes before the one before it" if known else "it lacks"
+                yield Fault("lost", f"snapshot {number} of {len(snapshots)} of {name}: {why}")
+                break
 
 
 def known_by(steps: Iterable[Step], now: datetime) -> Tracker:

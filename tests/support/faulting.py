@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from support.cluster import Cluster, Member, now
 from support.nats import Node
 
-__all__ = ["KINDS", "OF_A_NETWORK", "OF_SERVERS", "Struck", "counted", "end_server", "storm"]
+__all__ = ["KINDS", "OF_A_NETWORK", "Struck", "counted", "end_server", "storm"]
 
 log = logging.getLogger(__name__)
 
@@ -136,16 +136,10 @@ OF_A_NETWORK = frozenset(
 )
 
 
-OF_SERVERS = frozenset({"part a server", "split the network"})
-"""What tears servers from one another."""
-
-
-async def storm(
-    cluster: Cluster, random: Random, faults: int, without: frozenset[str] = frozenset()
-) -> list[Struck]:
+async def storm(cluster: Cluster, random: Random, faults: int) -> list[Struck]:
     """Strike so many times; give what happened. Each kind comes before any comes again."""
     struck: list[Struck] = []
-    without |= OF_A_NETWORK if cluster.network is None else frozenset()
+    without = OF_A_NETWORK if cluster.network is None else frozenset()
     for kind in _drawn(random, faults, without):
         whom, strike = KINDS[kind]
         some: Sequence[Member | Node] = cluster.nodes if whom == NODE else cluster.of(whom)
