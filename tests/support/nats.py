@@ -184,13 +184,19 @@ def _config(
     more: str = "",
     *,
     address: str = LOOPBACK.address,
+    server: Server = ANY,
 ) -> str:
+    # As deploy/nats/durable.conf has it, which the oldest does not understand.
+    durable = "sync_interval: always" if server is Server.CURRENT else ""
     return f"""
 server_name: "{name}"
 host: "{address}"
 port: {port}
 http: "{address}:{monitor}"
-jetstream {{ store_dir: "{folder / "store"}", max_memory_store: 256MB, max_file_store: 4GB }}
+jetstream {{
+  store_dir: "{folder / "store"}", max_memory_store: 256MB, max_file_store: 4GB
+  {durable}
+}}
 {more}
 """
 
@@ -202,7 +208,7 @@ async def one_node(
     """Run one server; `more` is added to its configuration."""
     free, monitor = free_ports(2)
     port = port or free
-    config = _config("n1", folder / "n1", port, monitor, more)
+    config = _config("n1", folder / "n1", port, monitor, more, server=server)
     node = Node("n1", folder / "n1", port, monitor, config, server=server)
     await node.start()
     try:
@@ -231,7 +237,9 @@ async def cluster(
 cluster {{ name: "ringback", listen: "{addresses[index]}", routes: [{routes}] }}
 {more}"""
         port, monitor = ports[index], ports[3 + index]
-        config = _config(name, folder / name, port, monitor, route, address=place.address)
+        config = _config(
+            name, folder / name, port, monitor, route, address=place.address, server=server
+        )
         node = Node(name, folder / name, port, monitor, config, place=place, server=server)
         nodes.append(node)
     try:
