@@ -165,6 +165,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     name: str
     holder: str
     """The member, as its settings call it."""
+    life: str
+    """Of the holder: a member has another with each start."""
     mine: bool
     """Whether it is held through the very `Leases` that say so: a member's former life is not."""
     revision: int

@@ -274,27 +274,11 @@ async def test_foreign_keys_are_nobody_s(tmp_path: Path) -> None:
             assert await ann.claim("alert") is None
 
 
-async def test_a_sign_of_life_of_a_former_life_is_given_before_what_it_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leases, "PRESENT_SECONDS", SECONDS)
-    async with bucket(tmp_path) as (_, node, connection):
-        settings = JetStreamSettings(servers=node.url, replicas=1)
-        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
-        await ensure(connection, config)
-        before, after = (JetStreamLeases(connection, config, "ann") for _ in range(2))
-        await claimed(before, "member.ann")
-        await claimed(before, "requests.1")
-        async with Watch(after) as watch:
-            await watch.until(lambda held: list(held) == ["requests.1"])
-            assert await after.claim("requests.1") is None
-            assert await after.claim("member.ann") is not None
-
-
 async def test_what_a_former_life_held_is_the_next_ones_once_it_has_long_not_renewed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "FORMER_SECONDS", SECONDS)
+    soon = {"member.ann": SECONDS, "channels.1": 2 * SECONDS}
+    monkeypatch.setattr(leases, "former_seconds", lambda name: soon.get(name, 3600.0))
     async with bucket(tmp_path) as (_, node, connection):
         settings = JetStreamSettings(servers=node.url, replicas=1)
         config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
@@ -303,17 +287,13 @@ async def test_what_a_former_life_held_is_the_next_ones_once_it_has_long_not_ren
             JetStreamLeases(connection, config, name) for name in ("ann", "ann", "ben")
         )
         dead = await claimed(before, "channels.1")
-        lives = await claimed(before, "channels.2")
+        for name in ("member.ann", "channels.2"):
+            await claimed(before, name)
         await claimed(ben, "channels.3")
         async with Watch(after) as watch:
-            assert await after.claim("channels.1") is None
-            async with asyncio.timeout(SOON):
-                while watch.view is None or "channels.1" in watch.view:
-                    # A twin that lives goes on with what it has.
-                    renewed = await before.renew(lives)
-                    assert renewed is not None
-                    lives = renewed
-                    await asyncio.sleep(SECONDS / 20)
+            await watch.until(lambda held: "member.ann" not in held)
+            assert await after.claim("member.ann") is not None
+            await watch.until(lambda held: "channels.1" not in held)
             assert await after.claim("channels.2") is None
             assert await after.claim("channels.3") is None
             assert await after.claim("channels.1") is not None
@@ -321,3 +301,43 @@ async def test_what_a_former_life_held_is_the_next_ones_once_it_has_long_not_ren
             await watch.until(lambda held: held.get("channels.1") == "ann")
             assert watch.view is not None
             assert watch.view["channels.1"].mine
+
+
+async def test_a_third_life_does_not_wait_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is old is so by the engine's clock, of which others' renewals tell."""
+    monkeypatch.setattr(leases, "former_seconds", {"channels.1": SECONDS}.get)
+    async with bucket(tmp_path) as (_, node, connection):
+        settings = JetStreamSettings(servers=node.url, replicas=1)
+        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
+        await ensure(connection, config)
+        first, third, ben = (
+            JetStreamLeases(connection, config, name) for name in ("ann", "ann", "ben")
+        )
+        old = await claimed(first, "channels.1")
+        await asyncio.sleep(SECONDS)  # what the engine's clock says of it
+        new = await claimed(ben, "channels.2")
+        async with Watch(third) as watch:
+            assert watch.view is not None
+            assert list(watch.view) == ["channels.2"]
+            assert new.revision > old.revision
+            assert await third.claim("channels.1") is not None
+
+
+@pytest.mark.looptime
+async def test_what_a_former_life_has_left_behind_is_anybody_s_in_memory_too() -> None:
+    """Their time is the loop's, and the limits are the real ones."""
+    table = LeaseTable(300.0)
+    before, after, ben = (table.leases(name) for name in ("ann", "ann", "ben"))
+    await claimed(before, "member.ann")
+    await claimed(before, "requests.1")
+    async with Watch(after) as watch:
+        await asyncio.sleep(24)
+        assert await after.claim("member.ann") is None
+        await watch.until(lambda held: "member.ann" not in held)
+        assert await after.claim("member.ann") is not None
+        await asyncio.sleep(39)
+        assert await after.claim("requests.1") is None
+        await watch.until(lambda held: "requests.1" not in held)
+        assert await ben.claim("requests.1") is not None

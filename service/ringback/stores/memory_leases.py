@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from ringback.errors import StoreError
 from ringback.ports import Claim
+from ringback.wire.members import former_seconds
 
 __all__ = ["LeaseTable", "MemoryLeases"]
 
 NAME = "memory"
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 """The engine's clock as the loop's begins."""
+A_MOMENT = 0.001
+"""Seconds: an instant is in whole microseconds, and so may lie before what it was made from."""
 
 
 class LeaseTable:
@@ -20,13 +25,19 @@ class LeaseTable:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._claims: dict[str, tuple[MemoryLeases, Claim]] = {}
-        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, list[asyncio.TimerHandle]] = {}
         self._revision = 0
+        self._lives = 0
         self._news = asyncio.Event()
 
     def leases(self, holder: str) -> "MemoryLeases":
         """Give a member its own; a second time, its next life's."""
         return MemoryLeases(self, holder)
+
+    def begin_life(self, holder: str) -> str:
+        """Name another life of a member."""
+        self._lives += 1
+        return f"{holder}, {self._lives}"
 
     def holder(self, name: str) -> str | None:
         """Say who holds a name."""
@@ -38,11 +49,12 @@ class LeaseTable:
         return self._claims.get(name)
 
     def seen_by(self, member: "MemoryLeases") -> Mapping[str, Claim]:
-        """Give all claims as a member sees them."""
+        """Give all claims as a member sees them; what its former life has left behind is free."""
+        left = [name for name in self._claims if self._left_behind(name, member)]
+        for name in left:
+            self.remove(name)
         return {
-            name: Claim(
-                name, one.holder, holder is member, one.revision, one.renewed, said=one.said
-            )
+            name: replace(one, mine=holder is member)
             for name, (holder, one) in self._claims.items()
         }
 
@@ -52,20 +64,37 @@ class LeaseTable:
         self._revision += 1
         now = BEGIN + timedelta(seconds=loop.time())
         claim = Claim(
-            name, member.holder, mine=True, revision=self._revision, renewed=now, said=said
+            name,
+            member.holder,
+            member.life,
+            mine=True,
+            revision=self._revision,
+            renewed=now,
+            said=said,
         )
         before = self._claims.get(name)
         self._claims[name] = (member, claim)
-        self._forget_expiry(name)
-        self._expiries[name] = loop.call_later(self.seconds, self.remove, name)
+        self._stop_timers(name)
+        self._timers[name] = [
+            loop.call_later(former_seconds(name) + A_MOMENT, self.tell),
+            loop.call_later(self.seconds, self.remove, name),
+        ]
         if before is None or before[0] is not member or before[1].said != said:
             self.tell()
         return claim
 
+    def _left_behind(self, name: str, member: "MemoryLeases") -> bool:
+        """Whether a former life of a member held it, and has not renewed it for long."""
+        holder, claim = self._claims[name]
+        age = asyncio.get_running_loop().time() - (claim.renewed - BEGIN).total_seconds()
+        return (
+            holder is not member and claim.holder == member.holder and age >= former_seconds(name)
+        )
+
     def remove(self, name: str) -> None:
         """Have nobody hold it."""
         if self._claims.pop(name, None) is not None:
-            self._forget_expiry(name)
+            self._stop_timers(name)
             self.tell()
 
     def tell(self) -> None:
@@ -78,9 +107,9 @@ class LeaseTable:
         """Set at the next change."""
         return self._news
 
-    def _forget_expiry(self, name: str) -> None:
-        if (handle := self._expiries.pop(name, None)) is not None:
-            handle.cancel()
+    def _stop_timers(self, name: str) -> None:
+        for timer in self._timers.pop(name, ()):
+            timer.cancel()
 
 
 class MemoryLeases:
@@ -88,6 +117,7 @@ class MemoryLeases:
 
     def __init__(self, table: LeaseTable, holder: str) -> None:
         self.holder = holder
+        self.life = table.begin_life(holder)
         self.seconds = table.seconds
         self._table = table
         self._cut = False

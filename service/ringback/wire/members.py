@@ -4,10 +4,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-__all__ = ["MEMBER", "Member", "decode_member", "encode_member"]
+__all__ = ["MEMBER", "Member", "decode_member", "encode_member", "former_seconds"]
 
 MEMBER = "member."
 """What a sign of life is called by, before the member's name."""
+FORMER_SECONDS = 65.0
+"""By then nothing counts any more that a process which is dead used of the platform's limits."""
+FORMER_MEMBER_SECONDS = 25.0
+"""By its sign of life a member is given a share of what is free, and nothing that is held. One that
+lives renews it every ten seconds."""
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,6 +28,11 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Member).decode
+
+
+def former_seconds(name: str) -> float:
+    """Say after how long without a renewal a member may take what its former life held."""
+    return FORMER_MEMBER_SECONDS if name.startswith(MEMBER) else FORMER_SECONDS
 
 
 def encode_member(member: Member) -> bytes:

@@ -28,7 +28,9 @@ def shared_limits(settings: Settings, source: Source) -> list[Duty]:
     duties = []
     for kind, parts in slots_of(settings).items():
         share = Share(source.limits[kind], parts)
-        duties.append(Duty(LISTEN, list(parts), share, LAPSE_SECONDS, share.most))
+        # Two who hear a part each may both miss the rest.
+        patient = kind == "channels"
+        duties.append(Duty(LISTEN, list(parts), share, LAPSE_SECONDS, share.most, patient))
     return duties
 
 

@@ -28,7 +28,7 @@ from ringback.core.ownership import wish
 from ringback.errors import RingbackError, StoreError
 from ringback.ports import Claim, Leases
 from ringback.runtime.cluster.presence import Presence
-from ringback.wire.members import Member
+from ringback.wire.members import MEMBER, Member
 
 __all__ = ["Duty", "Ownership", "Work"]
 
@@ -69,6 +69,9 @@ class Duty(msgspec.Struct, frozen=True):
     """
     most: Callable[[], int] | None = None
     """How many of them are of use here at the most."""
+    patient: bool = False
+    """Whether a member that comes back waits for what its former life holds, and others make no
+    room for it meanwhile: part of it is of little use to either."""
 
 
 class _Held:
@@ -251,7 +254,7 @@ class Ownership:
         present = self._presence.members
         for duty in self._duties:
             members = [name for name, member in present.items() if duty.role in member.roles]
-            holders = self._holders(view, members)
+            holders = self._holders(view, members, patient=duty.patient)
             names = duty.names
             if duty.lapse is not None:
                 # What the dead hold here may be theirs for long: what is left is shared meanwhile.
@@ -272,11 +275,16 @@ class Ownership:
                 if one is not None and one.state == "working":
                     self._begin(one, self._give(name, one, one.task))
 
-    def _holders(self, view: Mapping[str, Claim], members: Collection[str]) -> dict[str, str]:
+    def _holders(
+        self, view: Mapping[str, Claim], members: Collection[str], *, patient: bool
+    ) -> dict[str, str]:
         """Say who holds what, as far as names are held."""
         me = self._leases.holder
+        live = {claim.life for name, claim in view.items() if name.startswith(MEMBER)}
         holders = {
-            name: claim.holder if claim.holder in members and claim.holder != me else STRANGER
+            name: claim.holder
+            if (patient or claim.life in live) and claim.holder in members and claim.holder != me
+            else STRANGER
             for name, claim in view.items()
         }
         return holders | dict.fromkeys(self._held, me)

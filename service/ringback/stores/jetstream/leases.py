@@ -29,19 +29,13 @@ from ringback.stores.jetstream.faults import (
 from ringback.stores.jetstream.streams import Config, described, ensure
 from ringback.stores.jetstream.subjects import Subjects, decode_token, encode_token
 from ringback.stores.jetstream.watching import Watching
-from ringback.wire.members import MEMBER
+from ringback.wire.members import former_seconds
 
 __all__ = ["BUDGET_SECONDS", "JetStreamLeases", "budgets_of", "leases_of"]
 
 BUDGET_SECONDS = 300.0
 """After so long without a renewal, what one may use of the platform's limits is another's. For most
 of that a listener goes on while the engine is away, and for a minute more the platform counts."""
-FORMER_SECONDS = 65.0
-"""After so long without a renewal, what this member's former life held is this life's again. By
-then nothing that it used of the platform's limits counts; a twin of the same name renews sooner."""
-PRESENT_SECONDS = 25.0
-"""The same of its sign of life, by which it is given a share of what is free and nothing that is
-held. A twin that lives renews it every ten seconds."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 OPERATION = "KV-Operation"
 NO_MESSAGE = 10037
@@ -102,8 +96,8 @@ class JetStreamLeases:
         self._bucket = bucket
         self._subjects = bucket.subjects[0].removesuffix(">")
         self._life = secrets.token_hex(8)
-        self._former: dict[str, tuple[int, float]] = {}
-        """What a former life of this member was seen to hold: the revision, and since when."""
+        self._engine_time: tuple[datetime, float] | None = None
+        """The engine's clock at the least, and when on the loop's."""
         self._patience = min(MOST_PATIENCE_SECONDS, self.seconds / RENEWALS_A_LEASE)
         self._heartbeat = min(MOST_HEARTBEAT_SECONDS, self.seconds / HEARTBEATS_A_LEASE)
 
@@ -115,7 +109,7 @@ class JetStreamLeases:
         found = await self._last(name)
         if found is None:
             return await self._write(name, said, 0)
-        if _deleted(found) or self._is_mine(found) or self._is_left_behind(name, found.seq):
+        if _deleted(found) or self._is_mine(found):
             return await self._write(name, said, found.seq)
         return None
 
@@ -157,8 +151,15 @@ class JetStreamLeases:
         following = Watching(self._connection, self._heartbeat)
         try:
             await following.begin(self._bucket)
-            news = True
+            news, dated = True, False
             while True:
+                if following.complete and not dated:
+                    # Only now it is known how old the first of them are.
+                    gone_at, dated = {name: self._gone_at(one) for name, one in view.items()}, True
+                for name in [name for name, at in gone_at.items() if at <= clock()]:
+                    del gone_at[name]
+                    await self._let_go(view.pop(name))
+                    news = True
                 if news and following.complete:
                     yield dict(view)
                     news = False
@@ -170,29 +171,36 @@ class JetStreamLeases:
                     if claim is not None:
                         view[name] = claim
                         gone_at[name] = self._gone_at(claim)
-                for name in [name for name, at in gone_at.items() if at <= clock()]:
-                    del gone_at[name], view[name]
-                    news = True
         finally:
             await following.end()
 
+    async def _let_go(self, claim: Claim) -> None:
+        """Let all have what a former life has left behind."""
+        if self._is_formers(claim):
+            await self._delete(claim.name, claim.revision)
+
     def _gone_at(self, claim: Claim) -> float:
         """Say when a claim is over that is not renewed, on the loop's clock."""
-        now = asyncio.get_running_loop().time()
-        over = now + self.seconds * LATE
-        if claim.mine or claim.holder != self.holder:
-            return over
-        revision, since = self._former.get(claim.name, (0, now))
-        if revision != claim.revision:
-            since = now
-            self._former[claim.name] = (claim.revision, now)
-        return min(over, since + _former_seconds(claim.name))
+        left = self.seconds * LATE
+        if self._is_formers(claim):
+            left = min(left, former_seconds(claim.name) - self._age(claim.renewed))
+        return asyncio.get_running_loop().time() + left
 
-    def _is_left_behind(self, name: str, revision: int) -> bool:
-        """Whether a former life of this member held it, and has not renewed it for long."""
-        seen, since = self._former.get(name, (0, 0.0))
-        now = asyncio.get_running_loop().time()
-        return seen == revision and now >= since + _former_seconds(name)
+    def _is_formers(self, claim: Claim) -> bool:
+        """Whether a former life of this member holds it."""
+        return claim.holder == self.holder and not claim.mine
+
+    def _age(self, renewed: datetime) -> float:
+        """Say how old a renewal is at the least, in seconds: by the engine's clock, not by ours."""
+        if self._engine_time is None:
+            return 0.0
+        at, seen = self._engine_time
+        return (at - renewed).total_seconds() + asyncio.get_running_loop().time() - seen
+
+    def _note_time(self, at: datetime) -> None:
+        """Take in what the engine's clock has come to."""
+        if self._engine_time is None or self._age(at) < 0:
+            self._engine_time = at, asyncio.get_running_loop().time()
 
     async def _delete(self, name: str, revision: int) -> bool:
         headers = {OPERATION: "DEL", EXPECTED: str(revision)}
@@ -204,6 +212,8 @@ class JetStreamLeases:
         return body is not None and body.life == self._life
 
     def _read(self, message: Msg) -> tuple[str, Claim | None]:
+        at = message.metadata.timestamp.astimezone(UTC)
+        self._note_time(at)
         name = _name(message.subject.removeprefix(self._subjects))
         gone = message.headers is not None and OPERATION in message.headers
         body = None if gone else _body_of(message.data)
@@ -212,9 +222,10 @@ class JetStreamLeases:
         return name, Claim(
             name,
             body.holder,
+            body.life,
             mine=body.life == self._life,
             revision=message.metadata.sequence.stream,
-            renewed=message.metadata.timestamp.astimezone(UTC),
+            renewed=at,
             said=body.said.encode(),
         )
 
@@ -225,7 +236,9 @@ class JetStreamLeases:
         if written is None:
             return None
         now = datetime.now(UTC)  # the engine does not say its own in an answer
-        return Claim(name, self.holder, mine=True, revision=written, renewed=now, said=said)
+        return Claim(
+            name, self.holder, self._life, mine=True, revision=written, renewed=now, said=said
+        )
 
     async def _publish(self, name: str, body: bytes, headers: dict[str, str]) -> int | None:
         try:
@@ -268,11 +281,6 @@ def _bucket(settings: JetStreamSettings, name: str, seconds: float) -> Config:
     )
 
 
-def _former_seconds(name: str) -> float:
-    """Say after how long without a renewal a former life's name is left behind."""
-    return PRESENT_SECONDS if name.startswith(MEMBER) else FORMER_SECONDS
-
-
 def _body_of(data: bytes) -> Body | None:
     """Give what a key holds; None for what is none of ours."""
     try:
@@ -285,7 +293,7 @@ def _differ(before: Claim | None, now: Claim | None) -> bool:
     """Whether there is more to tell than a renewal."""
     if before is None or now is None:
         return before is not now
-    return (before.holder, before.mine, before.said) != (now.holder, now.mine, now.said)
+    return (before.holder, before.life, before.said) != (now.holder, now.life, now.said)
 
 
 def _deleted(found: _Kept) -> bool:

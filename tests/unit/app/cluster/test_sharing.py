@@ -33,9 +33,9 @@ REQUESTS = 60
 
 
 class Listener:
-    """A process that listens, and asks as much as it may."""
+    """A process that listens, and asks as much as it may unless it is modest."""
 
-    def __init__(self, office: "Office", name: str) -> None:
+    def __init__(self, office: "Office", name: str, *, modest: bool = False) -> None:
         settings = Settings(
             genesys=GenesysSettings(
                 client_id=office.cloud.client.id,
@@ -60,8 +60,9 @@ class Listener:
         self._work = [
             asyncio.create_task(self.ownership.run()),
             asyncio.create_task(self.source.run(self.notes)),
-            asyncio.create_task(self._ask()),
         ]
+        if not modest:
+            self._work.append(asyncio.create_task(self._ask()))
 
     async def _ask(self) -> None:
         await asyncio.sleep(1)
@@ -98,8 +99,8 @@ class Office:
         self.connected = 0
         """Channels at once, at the most."""
 
-    def join(self, name: str) -> Listener:
-        made = Listener(self, name)
+    def join(self, name: str, *, modest: bool = False) -> Listener:
+        made = Listener(self, name, modest=modest)
         self.listeners.append(made)
         return made
 
@@ -198,6 +199,30 @@ def test_what_a_dead_listener_had_is_another_s_after_the_window(
         await there.until(lambda: cat.hears == 3)
         await there.wait(200)
         assert ben.hears == 3
+
+    share(monkeypatch, play)
+
+
+def test_who_was_killed_and_comes_back_is_given_a_share_before_what_it_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def play(there: Office) -> None:
+        ann, ben = (there.join(name, modest=True) for name in ("ann", "ben"))
+        await there.until(lambda: ann.hears == ben.hears == 3)
+        await there.wait(200)
+        await ann.die()
+        again = there.join("ann", modest=True)
+        budgets = [one.source.client.budget for one in (again, ben)]
+        took = await there.until(lambda: budgets[0].per_minute)
+        assert took < 40
+        assert budgets[0].per_minute == budgets[1].per_minute == REQUESTS / 4
+        # Of channels there are too few: it does not take what another makes use of.
+        while again.hears < 3:
+            assert ben.hears == 3
+            await there.wait(1)
+        await there.wait(200)
+        assert ben.hears == again.hears == 3
+        assert budgets[0].per_minute == budgets[1].per_minute == REQUESTS / 2
 
     share(monkeypatch, play)
 
