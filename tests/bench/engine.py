@@ -25,8 +25,9 @@ from nats.js import JetStreamContext
 
 from bench import frames
 from bench.result import Figure
+from ringback.core.changes import Change
 from ringback.core.policy import Policy
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.defaults import built_in
 from ringback.ports import Batch, Row
 from ringback.runtime.clock import SystemClock
@@ -159,7 +160,7 @@ async def _recover(url: str) -> tuple[float, float]:
     began = time.perf_counter()
     tracker = await _restored(again)
     took = time.perf_counter() - began
-    assert len(tracker) == RECOVERED
+    assert len(tracker.conversations) == RECOVERED
     await engine.close()
     return filled, took
 

@@ -85,7 +85,7 @@ def population(
     """
     tracker = Tracker(Policy())
     assert tracker.observe(snapshot(0), START) is not None
-    conversation = tracker.get(snapshot(0).conversation_id)
+    conversation = tracker.conversations.get(snapshot(0).conversation_id)
     assert conversation is not None
     (callback,) = conversation.callbacks
     dial = callback.auto_dial

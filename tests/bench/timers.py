@@ -11,8 +11,9 @@ from random import Random
 
 from bench import frames
 from bench.result import Figure
+from ringback.core.changes import Change
 from ringback.core.policy import Policy
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.runtime.clock import SystemClock
 from ringback.runtime.pipeline import Pipeline
 from ringback.runtime.quarantine import Quarantine

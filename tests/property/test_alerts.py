@@ -145,13 +145,13 @@ class Lives(RuleBasedStateMachine):
     def beats(self, behind: float | None, skew: int) -> None:
         since = None if behind is None else at(self.seconds - behind)
         pulse = Pulse(behind_since=since, skew=timedelta(seconds=skew))
-        for change in self.it.tracker.beats(SOURCE, pulse, self.it.now):
+        for change in self.it.tracker.sources.beats(SOURCE, pulse, self.it.now):
             self.it._commit(change)
 
     @rule(count=st.integers(1, 12))
     def brings_nonsense(self, count: int) -> None:
         for _ in range(count):
-            for change in self.it.tracker.undecodable(self.it.now):
+            for change in self.it.tracker.sources.undecodable(self.it.now):
                 self.it._commit(change)
 
     @rule()
@@ -166,7 +166,7 @@ class Lives(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([-7200.0, -300.0, -30.0, 30.0, 300.0, 7200.0]))
     def has_its_clock_set(self, seconds: float) -> None:
         self.it.now = at(self.seconds + seconds)
-        for change in self.it.tracker.alive(SOURCE, self.it.now):
+        for change in self.it.tracker.sources.alive(SOURCE, self.it.now):
             self.it._commit(change)
 
     @rule(rules=st.sampled_from(RULES))
@@ -180,7 +180,7 @@ class Lives(RuleBasedStateMachine):
     @rule(data=st.data())
     def is_acknowledged(self, data: st.DataObject) -> None:
         alert_id = data.draw(st.sampled_from(sorted(firing(self.it))))
-        change = self.it.tracker.acknowledge(alert_id, "ada", self.it.now)
+        change = self.it.tracker.alerts.acknowledge(alert_id, "ada", self.it.now)
         if change is not None:
             self.it._commit(change)
 
@@ -247,7 +247,7 @@ class Lives(RuleBasedStateMachine):
         if asked is not None:
             return self.it.now < max(reached, asked.at) + PATIENCE
         # It was asked before a restart, and is asked again by when the answer was waited for.
-        wakes = self.it.tracker._entries[conversation.id].wake_at
+        wakes = self.it.tracker.conversations.entries[conversation.id].wake_at
         return wakes is not None and wakes <= (self.it.now + PATIENCE).timestamp() * 1000
 
     def _alert(self, event: Event, data: AlertData) -> None:
@@ -281,7 +281,11 @@ class Lives(RuleBasedStateMachine):
 
 
 def callbacks(it: Follower) -> list[tuple[Conversation, Callback]]:
-    found = [one for name in it.tracker.ids() if (one := it.tracker.get(name)) is not None]
+    found = [
+        one
+        for name in it.tracker.conversations.ids()
+        if (one := it.tracker.conversations.get(name)) is not None
+    ]
     return [(each, callback) for each in found for callback in each.callbacks]
 
 

@@ -48,13 +48,13 @@ def see(*legs: Sighting, conversation: str, read: bool) -> Act:
 
 def acknowledge(follower: Follower, at: float) -> None:
     follower.wait(at)
-    for conversation_id in list(follower.tracker.ids()):
-        conversation = follower.tracker.get(conversation_id)
+    for conversation_id in list(follower.tracker.conversations.ids()):
+        conversation = follower.tracker.conversations.get(conversation_id)
         for callback in () if conversation is None else conversation.callbacks:
             for alarm in callback.alarms:
                 if alarm.since is not None:
                     alert = f"{callback.id_in(conversation_id)}/{alarm.rule}/{alarm.episode}"
-                    change = follower.tracker.acknowledge(alert, "ada", follower.now)
+                    change = follower.tracker.alerts.acknowledge(alert, "ada", follower.now)
                     if change is not None:
                         follower.told += change.events
 

@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringback.core.changes import Change
 from ringback.core.legs import LATEST
 from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.errors import FrameError
 from ringback.simulator.centre import ContactCentre, Emission
 from ringback.simulator.faults import FaultRates, Faults
@@ -82,7 +83,7 @@ def follow_without_faults(seed: int, *, voice: bool, minutes: int) -> int:
         for emission in centre.advance(until):
             watcher.hear(emission)
         watcher.wait(until)
-        assert differences(watcher.tracker, centre, voice=voice) == []
+        assert differences(watcher.tracker.conversations, centre, voice=voice) == []
     return len(centre.truth())
 
 
@@ -108,10 +109,10 @@ def follow_through_faults(seed: int, minutes: int) -> int:
     different = [
         truth.callback_id
         for truth in centre.truth().values()
-        if (callback := callback_of(watcher.tracker, truth)) is None
+        if (callback := callback_of(watcher.tracker.conversations, truth)) is None
         or (callback.state.value != truth.state.value and not cannot_be_armed(callback, truth))
     ]
-    assert different == [], differences(watcher.tracker, centre)
+    assert different == [], differences(watcher.tracker.conversations, centre)
     return len(centre.truth())
 
 

@@ -53,7 +53,7 @@ class Watch:
 
     def known(self, now: float) -> dict[str, object]:
         return {
-            one: (self.of(one).get(one), self.of(one).repair.doubts.ended_at(one))
+            one: (self.of(one).conversations.get(one), self.of(one).repair.doubts.ended_at(one))
             for one in (*CONVERSATIONS, "new")
         } | {"wanted": sorted(self.wanted(now))}
 
@@ -68,7 +68,7 @@ def test_the_parts_of_surveys_do_what_the_whole_does(steps: list[tuple[str, obje
     whole, parts, dividing = Watch(1), Watch(PARTS), Dividing()
     now = 0.0
     for tracker in whole.trackers + parts.trackers:
-        list(tracker.connected(SOURCE, (), at(now)))
+        list(tracker.sources.connected(SOURCE, (), at(now)))
     for what, about, number in steps:
         now += 5
         if what == "frame":
@@ -84,9 +84,9 @@ def test_the_parts_of_surveys_do_what_the_whole_does(steps: list[tuple[str, obje
         else:
             for tracker in whole.trackers + parts.trackers:
                 if what == "lost":
-                    tracker.disconnected(SOURCE, "lost", at(now - number), (), at(now))
+                    tracker.sources.disconnected(SOURCE, "lost", at(now - number), (), at(now))
                 else:
-                    tracker.connected(SOURCE, (), at(now))
+                    tracker.sources.connected(SOURCE, (), at(now))
         assert parts.known(now) == whole.known(now)
 
 
@@ -96,12 +96,12 @@ def test_what_a_page_proves_to_be_known_holds_for_parts_that_have_nothing_of_it(
     whole, parts, dividing = Watch(1), Watch(PARTS), Dividing()
     for watch in (whole, parts):
         for tracker in watch.trackers:
-            list(tracker.connected(SOURCE, (), at(0)))
+            list(tracker.sources.connected(SOURCE, (), at(0)))
         for conversation in (one, other):
             watch.of(conversation).observe(shown(conversation, 0), at(1))
         for tracker in watch.trackers:
-            tracker.disconnected(SOURCE, "lost", at(10), (), at(10))
-            list(tracker.connected(SOURCE, (), at(15)))
+            tracker.sources.disconnected(SOURCE, "lost", at(10), (), at(10))
+            list(tracker.sources.connected(SOURCE, (), at(15)))
         assert watch.of(other).repair.doubts.ended_at(other) == at(15)
     pages = [
         Survey(at(20), at(20), [shown(one, 0, 20)]),

@@ -7,9 +7,10 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringback.core.changes import Change
 from ringback.core.policy import Policy
 from ringback.core.snapshots import QueueSettings
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.silences import Matcher
 from support.callbacks import Follower, agent, customer, queue, snapshot
 
@@ -44,9 +45,9 @@ class Mirrored(Follower):
         there = next(iter(tracker.silences), None)
         if there is None:
             until = self.now + timedelta(seconds=100)
-            _, changes = tracker.silence([RULE], until, "ada", "", self.now)
+            _, changes = tracker.alerts.silence([RULE], until, "ada", "", self.now)
         else:
-            changes = tracker.end_silence(there.id)
+            changes = tracker.alerts.end_silence(there.id)
         for change in changes:
             self._commit(change)
 
@@ -87,8 +88,10 @@ def known(tracker: Tracker) -> dict[str, object]:
     """Give all of a tracker that can be looked at, and is stored."""
     ledger = tracker.repair.ledger
     return {
-        "conversations": {key: tracker.get(key) for key in tracker.ids()},
-        "stages": +Counter(tracker.stages),
+        "conversations": {
+            key: tracker.conversations.get(key) for key in tracker.conversations.ids()
+        },
+        "stages": +Counter(tracker.conversations.stages),
         "gaps": [(gap.id, gap.until, gap.cause, gap.touched) for gap in ledger.gaps.values()],
         "hears": ledger.hears_all(SOURCE),
         "alarms": [(feed.name, alarm) for feed, alarm in tracker.feeds.firing()],

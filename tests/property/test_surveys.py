@@ -9,12 +9,13 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from ringback.core.changes import Change
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
 from ringback.core.records import Callback
 from ringback.core.snapshots import Snapshot
 from ringback.core.surveys import Survey, agrees, outline
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.genesys.observations import sightings
 from ringback.simulator.genesys.pictures import draw, segments
@@ -69,7 +70,7 @@ class Watcher:
         self._decode = Decoder(max_size=1 << 20).decode
         for one in centre.queue_settings():
             self.take(self.tracker.observe_settings(one, START))
-        self.take(self.tracker.connected("main", (), START))
+        self.take(self.tracker.sources.connected("main", (), START))
 
     def take(self, changes: Iterable[Change]) -> None:
         self.told.update(event.type for change in changes for event in change.events)
@@ -92,8 +93,8 @@ class Watcher:
     def open_ones(self) -> dict[str, Callback]:
         """Give the latest open callback of each conversation."""
         found: dict[str, Callback] = {}
-        for key in self.tracker.ids():
-            conversation = self.tracker.get(key)
+        for key in self.tracker.conversations.ids():
+            conversation = self.tracker.conversations.get(key)
             assert conversation is not None
             for callback in conversation.callbacks:
                 if callback.open:
@@ -128,7 +129,7 @@ def test_details_tell_every_state_as_frames_do(seed: int) -> None:
             # Analytics names no queue for the customer of a preview.
             assert place.queue_id in (None, callback.queue_id), key
             assert place.user_id == callback.user_id, key
-            conversation = watcher.tracker.get(key)
+            conversation = watcher.tracker.conversations.get(key)
             assert conversation is not None
             assert agrees(conversation, callback, pictures[key], place), (callback, pictures[key])
             seen[state] += 1
@@ -155,8 +156,8 @@ def test_after_a_gap_in_which_nothing_was_lost_details_confirm_all(seed: int) ->
     for tick in range(1, 37):
         until = START + tick * TICK
         watcher.follow(centre, until)
-        watcher.take(tracker.disconnected("main", "cut", until, (), until))
-        watcher.take(tracker.connected("main", (), until))
+        watcher.take(tracker.sources.disconnected("main", "cut", until, (), until))
+        watcher.take(tracker.sources.connected("main", (), until))
         assert set(tracker.repair.doubts) <= set(watcher.open_ones())
         # The platform's latest instant may be older than the gap: a survey then knows too little.
         found = msgspec.structs.replace(details(centre), as_of=until)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ringback.core import derivation
+from ringback.core.changes import Change
 from ringback.core.events import EVENT_TYPES, CallbackData, Event
 from ringback.core.gaps import is_ledger
 from ringback.core.lifecycle import State
@@ -15,7 +17,7 @@ from ringback.core.policy import Policy
 from ringback.core.records import Callback, pack, stage_of, unpack
 from ringback.core.snapshots import Medium, QueueSettings, Role, Sighting, Snapshot, Span
 from ringback.core.surveys import WITH_AGENT, Place, Survey
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from support.callbacks import at
 
 STATES = (
@@ -153,15 +155,15 @@ class AnythingGoes(RuleBasedStateMachine):
 
     @rule(source=sources, lost=topics, ago=st.integers(-30, 300))
     def lose(self, source: str, lost: list[str], ago: int) -> None:
-        self.ask("disconnected", source, "cut", self.now - timedelta(seconds=ago), lost)
+        self.ask("sources.disconnected", source, "cut", self.now - timedelta(seconds=ago), lost)
 
     @rule(source=sources, heard=topics)
     def hear(self, source: str, heard: list[str]) -> None:
-        self.ask("connected", source, heard)
+        self.ask("sources.connected", source, heard)
 
     @rule(source=sources)
     def stay_alive(self, source: str) -> None:
-        self.ask("alive", source)
+        self.ask("sources.alive", source)
 
     @rule(
         seen=st.lists(places, max_size=3),
@@ -193,8 +195,8 @@ class AnythingGoes(RuleBasedStateMachine):
         """Hear everything, then read everything: nothing is left in doubt."""
         self.wait(3)
         for source in SOURCES:
-            self.ask("connected", source, ())
-        for key in list(self.tracker.ids()):
+            self.ask("sources.connected", source, ())
+        for key in list(self.tracker.conversations.ids()):
             self.feed(Snapshot(key, [], True, self.now))
         self.fire()
         assert set(self.tracker.repair.doubts) == set()
@@ -240,7 +242,7 @@ class AnythingGoes(RuleBasedStateMachine):
         assert self.stored_gaps() == before
         for source in SOURCES:
             since = self.tracker.repair.ledger.heard_until(source) or self.now
-            self.ask("disconnected", source, "restart", since, ())
+            self.ask("sources.disconnected", source, "restart", since, ())
         assert set(self.tracker.repair.doubts) == set(self.live())
 
     def teardown(self) -> None:
@@ -250,13 +252,15 @@ class AnythingGoes(RuleBasedStateMachine):
         now, rows = self.begun
         again = Tracker(OPEN_FOR_A_DAY)
         again.restore(rows, now)
-        assert [getattr(again, what)(*told, at_) for what, told, at_ in self.inputs] == self.answers
+        assert [
+            attrgetter(what)(again)(*told, at_) for what, told, at_ in self.inputs
+        ] == self.answers
 
     # What each input does
 
     def ask(self, what: str, *told: object) -> list[Change]:
         """Give the tracker an input, and keep what comes of it."""
-        answer = getattr(self.tracker, what)(*told, self.now)
+        answer = attrgetter(what)(self.tracker)(*told, self.now)
         self.inputs.append((what, told, self.now))
         self.answers.append(answer)
         changes: list[Change] = answer if isinstance(answer, list) else [answer] * bool(answer)
@@ -267,7 +271,7 @@ class AnythingGoes(RuleBasedStateMachine):
     def feed(self, snapshot: Snapshot) -> None:
         for change in self.ask("observe", snapshot):
             self.check_one_event_a_callback(change.events)
-            conversation = self.tracker.get(snapshot.conversation_id)
+            conversation = self.tracker.conversations.get(snapshot.conversation_id)
             assert conversation is not None
             for callback in conversation.callbacks:
                 if callback.open:
@@ -387,8 +391,8 @@ class AnythingGoes(RuleBasedStateMachine):
         )
 
     def callbacks(self) -> Iterator[tuple[str, Callback]]:
-        for key in self.tracker.ids():
-            conversation = self.tracker.get(key)
+        for key in self.tracker.conversations.ids():
+            conversation = self.tracker.conversations.get(key)
             assert conversation is not None
             for callback in conversation.callbacks:
                 yield key, callback
@@ -440,16 +444,16 @@ class AnythingGoes(RuleBasedStateMachine):
     @invariant()
     def what_is_committed_is_what_is_known(self) -> None:
         rows = [row for row in self.rows.values() if not is_ledger(row[0])]
-        assert set(self.tracker.ids()) == {key for key, _, _ in rows}
+        assert set(self.tracker.conversations.ids()) == {key for key, _, _ in rows}
         stages: dict[str, int] = {}
         for key, state, _ in rows:
             conversation = unpack(state)
-            assert conversation == self.tracker.get(key)
+            assert conversation == self.tracker.conversations.get(key)
             assert pack(conversation) == state
             stages[stage_of(state)] = stages.get(stage_of(state), 0) + 1
             for callback in conversation.callbacks:
                 self.holds_are_sane(callback)
-        assert +self.tracker.stages == stages
+        assert +self.tracker.conversations.stages == stages
 
     @invariant()
     def the_next_deadline_is_the_earliest_of_all(self) -> None:

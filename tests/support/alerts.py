@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import msgspec
 
+from ringback.core.changes import Change
 from ringback.core.events import AlertData, Event, rfc3339
-from ringback.core.tracker import Change
 from ringback.core.watch.messages import Item, Message, Phase
 from ringback.core.watch.notices import Limits, Notices
 from ringback.errors import DeliveryError

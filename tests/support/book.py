@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from ringback.core.changes import Change
 from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.ports import Row, Step
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.options import Options

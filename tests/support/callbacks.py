@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from ringback.core.changes import Change
 from ringback.core.events import AlertData, CallbackData, Event
 from ringback.core.gaps import Gap
 from ringback.core.policy import Policy
 from ringback.core.records import Callback, Conversation
 from ringback.core.snapshots import Medium, QueueSettings, Role, Sighting, Snapshot
 from ringback.core.surveys import Place, Survey
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.defaults import built_in
 from ringback.core.watch.rules import RuleSet
 
@@ -153,7 +154,7 @@ class Follower:
         change = self.tracker.observe(seen, self.now)
         if change is not None:
             self._commit(change)
-        for heard in self.tracker.heard(self.now) if seen.read_at is None else ():
+        for heard in self.tracker.sources.heard(self.now) if seen.read_at is None else ():
             self._commit(heard)
         return self.told[before:]
 
@@ -169,7 +170,7 @@ class Follower:
         """Let the source hear these topics, none meaning all."""
         before = len(self.told)
         self.wait(seconds)
-        for change in self.tracker.connected(SOURCE, topics, self.now):
+        for change in self.tracker.sources.connected(SOURCE, topics, self.now):
             self._commit(change)
         return self.told[before:]
 
@@ -180,7 +181,7 @@ class Follower:
         before = len(self.told)
         self.wait(seconds)
         began = at(seconds if since is None else since)
-        for change in self.tracker.disconnected(SOURCE, cause, began, topics, self.now):
+        for change in self.tracker.sources.disconnected(SOURCE, cause, began, topics, self.now):
             self._commit(change)
         return self.told[before:]
 
@@ -240,7 +241,7 @@ class Follower:
         self.restart(seconds)
         heard_until = self.tracker.repair.ledger.heard_until(SOURCE)
         since = heard_until or self.now
-        for change in self.tracker.disconnected(SOURCE, "restart", since, (), self.now):
+        for change in self.tracker.sources.disconnected(SOURCE, "restart", since, (), self.now):
             self._commit(change)
         return self.told[before:]
 
@@ -257,7 +258,7 @@ class Follower:
     @property
     def conversation(self) -> Conversation:
         """What is known of the ordinary conversation."""
-        found = self.tracker.get("c-1")
+        found = self.tracker.conversations.get("c-1")
         assert found is not None
         return found
 

@@ -155,13 +155,13 @@ def untrue(logs: Logs, centre: ContactCentre, heard: Collection[str]) -> Iterato
     excused = {
         name
         for name, truth in truths.items()
-        if _cannot_be_known(callback_of(tracker, truth), truth, heard)
+        if _cannot_be_known(callback_of(tracker.conversations, truth), truth, heard)
     }
-    for what in differences(tracker, centre):
+    for what in differences(tracker.conversations, centre):
         if what.partition(" ")[0] not in excused:
             yield Fault("untrue", what)
-    for conversation_id in tracker.ids():
-        conversation = tracker.get(conversation_id)
+    for conversation_id in tracker.conversations.ids():
+        conversation = tracker.conversations.get(conversation_id)
         for callback in () if conversation is None else conversation.callbacks:
             if (name := callback.id_in(conversation_id)) not in truths:
                 yield Fault("untrue", f"{name} is known, and never was")

@@ -87,6 +87,6 @@ def states_of(tracker: Tracker, rows: Iterable[Row]) -> dict[str, str]:
     return {
         callback.id_in(conversation.id): callback.state.value
         for row in rows
-        if (conversation := tracker.get(row.conversation_id)) is not None
+        if (conversation := tracker.conversations.get(row.conversation_id)) is not None
         for callback in conversation.callbacks
     }

@@ -139,7 +139,7 @@ class Listened:
         """Give what is known of a conversation, wherever it is tracked."""
         assert self.tracking is not None
         partition = self.tracking.partitions[partition_of(conversation_id, PARTITIONS)]
-        return partition.tracker.get(conversation_id)
+        return partition.tracker.conversations.get(conversation_id)
 
     def messages(self, partition: int | None = None) -> list[Message]:
         """Give all that is in the log, of one partition or of all."""

@@ -7,10 +7,11 @@ from datetime import UTC
 from itertools import count
 from zoneinfo import ZoneInfo
 
+from ringback.core.changes import Change
 from ringback.core.events import Event
 from ringback.core.policy import Policy
 from ringback.core.snapshots import QueueSettings, Snapshot
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.silences import Matcher
 from ringback.errors import AlertError, SilenceError
 from ringback.ports import Batch, Clock, Row, Store
@@ -116,20 +117,20 @@ class Tracking:
     async def hear(self) -> None:
         """Let the source hear."""
         for partition, tracker in enumerate(self.trackers):
-            await self._commit(partition, tracker.connected(SOURCE, [], self.clock.now()))
+            await self._commit(partition, tracker.sources.connected(SOURCE, [], self.clock.now()))
 
     async def go_blind(self) -> None:
         """Let the source be blind."""
         for partition, tracker in enumerate(self.trackers):
             now = self.clock.now()
-            changes = tracker.disconnected(SOURCE, "cut", now, [], now)
+            changes = tracker.sources.disconnected(SOURCE, "cut", now, [], now)
             await self._commit(partition, changes)
 
     async def live(self) -> None:
         """Let all go on: note that the source hears, and fire what is due."""
         for partition, tracker in enumerate(self.trackers):
             now = self.clock.now()
-            changes = tracker.alive(SOURCE, now) + tracker.fire_due(now)
+            changes = tracker.sources.alive(SOURCE, now) + tracker.fire_due(now)
             await self._commit(partition, changes)
 
     async def tell(self, *events: Event) -> None:
@@ -157,16 +158,16 @@ class Tracking:
         try:
             match deed:
                 case Acknowledge():
-                    change = tracker.acknowledge(deed.alert_id, deed.by, now)
+                    change = tracker.alerts.acknowledge(deed.alert_id, deed.by, now)
                     return [] if change is None else [change]
                 case BeginSilence():
                     matchers = [Matcher(one.field, one.value, one.prefix) for one in deed.matchers]
                     until = deed.until.astimezone(UTC)
-                    return tracker.silence(
+                    return tracker.alerts.silence(
                         matchers, until, deed.by, deed.comment, now, silence_id=deed.id
                     )[1]
                 case EndSilence():
-                    return tracker.end_silence(deed.silence_id)
+                    return tracker.alerts.end_silence(deed.silence_id)
                 case Ruling():
                     turns = tracker.adopt(rules_of(deed, ZoneInfo), now)
                     return [change for turn in turns for change in turn]

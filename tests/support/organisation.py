@@ -82,7 +82,7 @@ class Following:
 
     def wrong(self, *, holds: bool = False) -> list[str]:
         """Give every difference from the truth."""
-        return differences(self.tracker, self.platform.centre, holds=holds)
+        return differences(self.tracker.conversations, self.platform.centre, holds=holds)
 
     async def until(self, seen: Callable[[], object], seconds: float = 600) -> None:
         """Wait until something is so; look twice a second."""

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import UNSET
 
+from ringback.core.changes import Change
 from ringback.core.events import AlertData
 from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError
 from ringback.simulator.centre import ContactCentre, Emission

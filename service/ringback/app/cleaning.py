@@ -85,7 +85,7 @@ class Cleaner:
 
     def zombies(self, conversation_ids: Iterable[str]) -> list[tuple[Conversation, Zombie]]:
         """Give what is stuck of these conversations."""
-        get_open = self._desk.tracker.get_open
+        get_open = self._desk.tracker.conversations.get_open
         found = (get_open(one) for one in conversation_ids)
         return [
             (conversation, zombie)
@@ -169,7 +169,7 @@ class Cleaner:
 
     def _let_be(self, key: str, seen: str, picture: Snapshot | None) -> str | None:
         tracker, now = self._desk.tracker, self._desk.clock.now()
-        conversation = tracker.get_open(key)
+        conversation = tracker.conversations.get_open(key)
         if conversation is not None and self._blind(conversation):
             return "the source is blind: what happens meanwhile would not be seen"
         if picture is not None and picture.read_at is not None and now - picture.read_at > FRESH:
@@ -184,7 +184,7 @@ class Cleaner:
 
     def _case(self, key: str, picture: Snapshot) -> str:
         """Say for the audit trail what is about to be ended, and why."""
-        conversation = self._desk.tracker.get_open(key)
+        conversation = self._desk.tracker.conversations.get_open(key)
         assert conversation is not None  # noqa: S101  # it was found to be a zombie just now
         (zombie,) = zombies(conversation, self.kinds)
         callback = zombie.callback

@@ -123,7 +123,7 @@ class Delivery:
 
     def _fires(self, alert_id: str) -> bool:
         try:
-            self._tracker.firing(alert_id)
+            self._tracker.alerts.firing(alert_id)
         except AlertError:
             return False
         return True

@@ -109,8 +109,8 @@ class _SimulatedSource:
     async def _say_farewell(self, tracker: Tracker, intake: Intake) -> None:
         now = self._clock.now()
         known = {truth.conversation_id for truth in self._centre.truth().values()}
-        for conversation_id in [one for one in tracker.ids() if one not in known]:
-            conversation = tracker.get(conversation_id)
+        for conversation_id in [one for one in tracker.conversations.ids() if one not in known]:
+            conversation = tracker.conversations.get(conversation_id)
             if conversation is not None and any(one.open for one in conversation.callbacks):
                 await intake.room()
                 intake.frame(farewell(conversation, now))

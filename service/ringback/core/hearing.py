@@ -39,7 +39,7 @@ class _Said(msgspec.Struct, array_like=True, gc=False):
 
 
 class Call(NamedTuple):
-    """What the tracker is to be told: `Tracker.connected` or `Tracker.disconnected`."""
+    """What the tracker is to be told: `Sources.connected` or `Sources.disconnected`."""
 
     hears: bool
     topics: Collection[str] = ()

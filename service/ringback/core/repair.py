@@ -72,14 +72,17 @@ class Repair:
 
     def confirm(
         self, conversation: Conversation, entry: Entry, as_of: datetime, how: How, now: datetime
-    ) -> None:
-        """A conversation is known as of then."""
+    ) -> bool:
+        """A conversation is known as of then; whether that ends a doubt that was told."""
         entry.confirmed_at = max(entry.confirmed_at, as_of)
         if self.doubts:
             until = self.doubts.confirm(conversation.id, as_of, how, now)
             self._ask_holds(conversation, until, how)
         if self.wants:
             self.wants.satisfied(conversation.id, holds=how == "read")
+        return any(callback.unverified for callback in conversation.callbacks) and (
+            conversation.id not in self.doubts
+        )
 
     def over(self, conversation: Conversation, how: How, now: datetime) -> None:
         """A conversation is over, whatever a gap has hidden of it: ended is ended."""

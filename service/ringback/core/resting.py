@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
+from ringback.core.changes import Change
 from ringback.core.deadlines import Deadlines
 from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
@@ -13,24 +12,12 @@ from ringback.core.lifecycle import State
 from ringback.core.records import TOMBSTONE, Conversation, pack, stage_of, unpack
 from ringback.core.settling import Settling
 
-__all__ = ["Change", "Resting"]
+__all__ = ["Resting"]
 
 _WITH_AGENT = frozenset({State.CONNECTED, State.AUTO_DIALING, State.HELD})
 """Stages in which an automatic call can still be armed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-
-
-class Change(msgspec.Struct, frozen=True, gc=False):
-    """What one input did to one row: its new at-rest form, and what to tell."""
-
-    conversation_id: str
-    """Or the key of a row of the gap ledger."""
-    state: bytes | None
-    """Packed; None when it is forgotten."""
-    wake_at: int | None
-    """Its earliest deadline, milliseconds since the epoch on the daemon's clock."""
-    events: list[Event]
 
 
 class Resting:
@@ -116,35 +103,28 @@ class Resting:
     def keep(
         self,
         conversation: Conversation,
-        entry: Entry | None,
-        heard_at: datetime,
+        entry: Entry,
         now: datetime,
         events: list[Event],
     ) -> Change:
-        """Put a conversation back at rest, armed for its earliest deadline."""
-        key = conversation.id
-        before = entry.wake_at if entry is not None else None
+        """Put a conversation at rest, again or for the first time, armed for its next deadline."""
+        key, before = conversation.id, entry.wake_at
         self._count(key, conversation.stage, -1)
         tombstone = conversation.tombstone
         if not conversation.callbacks and (tombstone is None or tombstone.until <= now):
-            del self.entries[key]
+            self.entries.pop(key, None)
             self._dropped(key, now)
             self._deadlines.move(key, before, None)
             return Change(key, None, None, events)
         conversation.stage, queue_id = _whereabouts(conversation)
         self._count(key, conversation.stage, 1)
         wake = self._wake(conversation, now)
-        wake_at = None if wake is None else _milliseconds(wake, up=True)
-        state = pack(conversation)
-        if entry is None:
-            self.entries[key] = Entry(state, wake_at, heard_at, heard_at, queue_id)
-        else:
-            entry.state = state
-            entry.wake_at = wake_at
-            entry.heard_at = heard_at
-            entry.queue_id = queue_id
-        self._deadlines.move(key, before, wake_at)
-        return Change(key, state, wake_at, events)
+        entry.wake_at = None if wake is None else _milliseconds(wake, up=True)
+        entry.state = pack(conversation)
+        entry.queue_id = queue_id
+        self.entries[key] = entry
+        self._deadlines.move(key, before, entry.wake_at)
+        return Change(key, entry.state, entry.wake_at, events)
 
     def _wake(self, conversation: Conversation, now: datetime) -> datetime | None:
         if not conversation.callbacks and conversation.tombstone is not None:

@@ -75,7 +75,9 @@ class Daemon(Supervisor):
             restore([row for row in apart if row[0].startswith(prefix)])
         self._pipeline.position = await self._store.position()
         self._pipeline.resume()
-        log.info("restored", conversations=len(tracker), position=self._pipeline.position)
+        log.info(
+            "restored", conversations=len(tracker.conversations), position=self._pipeline.position
+        )
 
     def _start(self) -> None:
         self._tasks.start("commit", self._pipeline.commit_forever())

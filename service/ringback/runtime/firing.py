@@ -6,9 +6,10 @@ reached when it was due, unless it is found so late that this has to be told.
 
 from datetime import datetime, timedelta
 
+from ringback.core.changes import Change
 from ringback.core.entries import NEVER
 from ringback.core.telling import LATE
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 
 __all__ = ["Firing"]
 

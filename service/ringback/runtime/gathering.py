@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ringback.core.tracker import Change
+from ringback.core.changes import Change
 from ringback.ports import Batch, Row
 from ringback.wire.cloudevents import Encoder
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from msgspec import UNSET
 
+from ringback.core.changes import Change
 from ringback.core.events import CallbackData, rfc3339
-from ringback.core.tracker import Change
 
 __all__ = ["missed_in"]
 

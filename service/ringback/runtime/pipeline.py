@@ -14,11 +14,12 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from ringback.core.changes import Change
 from ringback.core.clocks import Clock as PlatformClock
 from ringback.core.clocks import Skews
 from ringback.core.events import rfc3339
 from ringback.core.snapshots import QueueSettings, Snapshot
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.feed_kinds import Pulse
 from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher, Silence
@@ -129,12 +130,12 @@ class Pipeline(Gathering):
         except FrameError as error:
             self.frames[error.fault] += 1
             self._quarantine.put(frame, error, now)
-            self.take_all(self.tracker.undecodable(now))
+            self.take_all(self.tracker.sources.undecodable(now))
             return
         if isinstance(decoded, Snapshot):
             self.frames["snapshot"] += 1
             self.take(self.tracker.observe(decoded, now))
-            if changes := self.tracker.heard(now):
+            if changes := self.tracker.sources.heard(now):
                 self.take_all(changes)
         else:
             self.frames[type(decoded).__name__.lower()] += 1
@@ -144,7 +145,7 @@ class Pipeline(Gathering):
         now = self._now()
         self._keep_gap(now, Gap(self.source, "connected", topics=list(topics), reads=self._reads))
         log.info("source_hears", source=self.source, topics=len(topics) or "all")
-        self.take_all(self.tracker.connected(self.source, topics, now))
+        self.take_all(self.tracker.sources.connected(self.source, topics, now))
 
     def disconnected(
         self, cause: str, since: datetime | None = None, topics: Collection[str] = ()
@@ -163,7 +164,7 @@ class Pipeline(Gathering):
             topics=len(topics) or "all",
             since=rfc3339(since),
         )
-        self.take_all(self.tracker.disconnected(self.source, cause, since, topics, now))
+        self.take_all(self.tracker.sources.disconnected(self.source, cause, since, topics, now))
 
     def blind_since(self) -> datetime | None:
         """Say when the earliest gap began that still lasts."""
@@ -205,7 +206,7 @@ class Pipeline(Gathering):
         now, self._pulse = self._now(), pulse
         if self._record is not None:
             self._record(now, encode_pulse(self.source, pulse), "pulse")
-        self.take_all(self.tracker.beats(self.source, pulse, now))
+        self.take_all(self.tracker.sources.beats(self.source, pulse, now))
 
     def follows(self, queue_ids: Collection[str]) -> None:
         """Note which queues are listened to."""
@@ -223,7 +224,7 @@ class Pipeline(Gathering):
     async def acknowledge(self, alert_id: str, by: str) -> None:
         """Note who has seen that an alert is firing. Raises `AlertError`."""
         now = self._now()
-        change = self.tracker.acknowledge(alert_id, by, now)
+        change = self.tracker.alerts.acknowledge(alert_id, by, now)
         if change is not None:
             self._keep_deed(now, Acknowledge(alert_id, by))
         self.take(change)
@@ -233,7 +234,7 @@ class Pipeline(Gathering):
     ) -> Silence:
         """Let nobody be told of some alerts for a while. Raises `SilenceRefused`."""
         now = self._now()
-        silence, changes = self.tracker.silence(matchers, until, by, comment, now)
+        silence, changes = self.tracker.alerts.silence(matchers, until, by, comment, now)
         texts = [MatcherText(one.field, one.value, one.prefix) for one in matchers]
         self._keep_deed(now, BeginSilence(texts, until, by, comment))
         self.take_all(changes)
@@ -242,7 +243,7 @@ class Pipeline(Gathering):
     async def end_silence(self, silence_id: str, by: str) -> None:
         """End a silence before its time. Raises `SilenceUnknown`."""
         now = self._now()
-        changes = self.tracker.end_silence(silence_id)
+        changes = self.tracker.alerts.end_silence(silence_id)
         self._keep_deed(now, EndSilence(silence_id, by))
         self.take_all(changes)
 
@@ -267,12 +268,12 @@ class Pipeline(Gathering):
         if not tracker.adoption.settled:
             self._adopt(tracker.rules, now)
         heard_until = self.tracker.repair.ledger.heard_until(self.source)
-        if heard_until is not None or len(self.tracker):
+        if heard_until is not None or len(self.tracker.conversations):
             self.disconnected(RESTART, heard_until)
 
     def alive(self) -> None:
         """Note that the source hears, so that a restart knows when it ceased to."""
-        self.take_all(self.tracker.alive(self.source, self.clock.now()))
+        self.take_all(self.tracker.sources.alive(self.source, self.clock.now()))
 
     def keep(self, rows: Mapping[str, bytes | None]) -> None:
         """Store what a reader keeps, by its own keys, with the next commit; None removes."""

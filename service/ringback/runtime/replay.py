@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from ringback.core.changes import Change
 from ringback.core.events import Event
 from ringback.core.snapshots import Snapshot
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import AlertError, FrameError, RecordingError, SilenceError
 from ringback.ports import Reading, Record
@@ -69,7 +70,7 @@ class Replay:
 
     def stages(self) -> dict[str, int]:
         """How many conversations are in which stage now."""
-        return {stage: count for stage, count in self.tracker.stages.items() if count}
+        return {stage: count for stage, count in self.tracker.conversations.stages.items() if count}
 
     def _fire(self, until: datetime) -> None:
         while changes := self._firing.fire(until, GROUP):
@@ -90,7 +91,7 @@ class Replay:
                 case "gap":
                     self._gap(record, now)
                 case "pulse":
-                    self._take_all(self.tracker.beats(*decode_pulse(record.frame), now))
+                    self._take_all(self.tracker.sources.beats(*decode_pulse(record.frame), now))
                 case "operator":
                     self.counts["operator"] += 1
                     self._deed(decode_deed(record.frame), now)
@@ -101,12 +102,12 @@ class Replay:
         try:
             decoded = self._decoder.decode(record.frame)
         except FrameError:
-            self._take_all(self.tracker.undecodable(now))
+            self._take_all(self.tracker.sources.undecodable(now))
             raise
         self.counts[type(decoded).__name__.lower()] += 1
         if isinstance(decoded, Snapshot):
             self._take(self.tracker.observe(decoded, now))
-            self._take_all(self.tracker.heard(now))
+            self._take_all(self.tracker.sources.heard(now))
 
     def _deed(self, deed: Deed, now: datetime) -> None:
         if isinstance(deed, Ruling):
@@ -123,9 +124,9 @@ class Replay:
         gap = decode_gap(record.frame)
         self.tracker.proofs.reads(gap.source, can=gap.reads)
         if gap.state == "connected":
-            changes = self.tracker.connected(gap.source, gap.topics, now)
+            changes = self.tracker.sources.connected(gap.source, gap.topics, now)
         else:
-            changes = self.tracker.disconnected(
+            changes = self.tracker.sources.disconnected(
                 gap.source, gap.cause, gap.since or now, gap.topics, now
             )
         self._take_all(changes)

@@ -218,7 +218,7 @@ def measures_of_stages(tracker: Tracker) -> Iterator[Measure]:
         yield gauge(
             "conversations",
             "Conversations known, by the state of their latest open callback.",
-            tracker.stages[stage],
+            tracker.conversations.stages[stage],
             state=stage,
         )
 

@@ -68,8 +68,8 @@ async def test_all_processes_tell_the_same_at_the_same_positions(nats_url: str) 
             await tracking.see(*(frame(f"c-{number}", **OVER) for number in range(0, 50, 2)))
             last = await first.steps.position()
             await until(lambda: step_at(one.position) == step_at(other.position) == last)
-            assert one.tracker.stages == other.tracker.stages
-            assert one.tracker.stages == {"waiting": 25, "disconnected": 25}
+            assert one.tracker.conversations.stages == other.tracker.conversations.stages
+            assert one.tracker.conversations.stages == {"waiting": 25, "disconnected": 25}
             mirrors: list[Mirror] = [one, other]
             position, read = 0, list[Entry]()
             while more := await mirrors[len(read) % 2].read(position, 7):
@@ -96,8 +96,8 @@ async def test_what_people_do_is_taken_and_seen_by_all(nats_url: str) -> None:
         ):
             await one.acknowledge(ALERT, "ada")
             await one.committed()
-            assert one.tracker.firing(ALERT).acknowledged_by == "ada"
-            await until(lambda: other.tracker.firing(ALERT).acknowledged_by == "ada")
+            assert one.tracker.alerts.firing(ALERT).acknowledged_by == "ada"
+            await until(lambda: other.tracker.alerts.firing(ALERT).acknowledged_by == "ada")
             soon = tracking.clock.now() + timedelta(hours=1)
             silence = await other.silence([RULE], soon, "bob", "")
             await other.committed()
@@ -151,7 +151,7 @@ async def test_a_server_that_is_gone_is_told_and_made_good_by_itself(tmp_path: P
             seeing = asyncio.create_task(tracking.see(frame("c-1")))
             await node.start()
             await seeing
-            await until(lambda: mirror.tracker.get("c-1") is not None)
+            await until(lambda: mirror.tracker.conversations.get("c-1") is not None)
             await tracking.live()
             await until(lambda: mirror.freshness("main").hears)
             # What was asked for and is not waited for any more is nobody's trouble.

@@ -162,7 +162,7 @@ def test_a_callback_that_leaves_the_watched_queues_is_followed_by_reading() -> N
                     for one in platform.centre.truth().values()
                     if one.queue_id not in watched
                     and one.outcome
-                    and found.tracker.get(one.conversation_id)
+                    and found.tracker.conversations.get(one.conversation_id)
                 ]
                 ended = [
                     one

@@ -87,11 +87,11 @@ def test_what_stays_unverified_is_told_half_an_hour_after_that_was_told(
     told_at = 10 + 60
     planted = plant(centre, WAITS, Stuck(told_at + confirmed))
     watcher = Watcher(centre, RULES)
-    watcher.take(watcher.tracker.connected("main", (), START))
+    watcher.take(watcher.tracker.sources.connected("main", (), START))
     watcher.follow(START)
-    watcher.take(watcher.tracker.disconnected("main", "cut", START, (), watcher.now))
+    watcher.take(watcher.tracker.sources.disconnected("main", "cut", START, (), watcher.now))
     watcher.follow(START + 10 * SECOND)
-    watcher.take(watcher.tracker.connected("main", (), watcher.now))
+    watcher.take(watcher.tracker.sources.connected("main", (), watcher.now))
     watcher.follow(START + timedelta(hours=1))
     found = watcher.told(planted, "unverified_too_long")
     assert len(found) == fired

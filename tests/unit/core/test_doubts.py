@@ -269,7 +269,7 @@ def test_a_buried_conversation_leaves_nothing_behind() -> None:
     ended = customer(connected_at=0, ended_at=104), queue(connected_at=0, ended_at=104)
     follower.follow(111, *ended, read_at=105)
     follower.wait(40 * 86_400)
-    assert (len(follower.tracker), len(follower.tracker.repair.wants)) == (0, 0)
+    assert (len(follower.tracker.conversations), len(follower.tracker.repair.wants)) == (0, 0)
     assert follower.gaps[0].repaired_at is not None
 
 
@@ -450,7 +450,7 @@ def test_of_thousands_that_were_confirmed_nothing_is_left_to_fire() -> None:
 def test_a_clock_that_is_set_back_leaves_nothing_in_doubt_for_long() -> None:
     follower = touched()
     back = at(-3600)
-    for change in follower.tracker.alive(SOURCE, back):
+    for change in follower.tracker.sources.alive(SOURCE, back):
         assert change.events == []
     follower.tracker.observe(snapshot(*WAITS), at(-3599))
     assert follower.unverified == set()
@@ -460,17 +460,17 @@ def test_a_gap_after_the_clock_was_set_back_touches_what_was_known_before() -> N
     follower = Follower()
     follower.hears(0)
     follower.follow(7000, *WAITS)
-    follower.tracker.alive(SOURCE, at(7000))
-    follower.tracker.disconnected(SOURCE, "cut", at(100), (), at(101))
+    follower.tracker.sources.alive(SOURCE, at(7000))
+    follower.tracker.sources.disconnected(SOURCE, "cut", at(100), (), at(101))
     assert follower.unverified == {"c-1"}
-    follower.tracker.connected(SOURCE, (), at(110))
+    follower.tracker.sources.connected(SOURCE, (), at(110))
     assert follower.tracker.observe(snapshot(*WAITS, read_at=111), at(112)) is None
     assert follower.unverified == set()
 
 
 def test_what_was_in_doubt_when_the_clock_was_set_back_is_told_a_minute_later() -> None:
     follower = touched()
-    follower.tracker.alive(SOURCE, at(-3600))
+    follower.tracker.sources.alive(SOURCE, at(-3600))
     assert follower.tracker.next_deadline() == at(-3540)
     (change,) = follower.tracker.fire_due(at(-3540))
     assert kind(only(change.events)) == "callback.unverified"

@@ -149,8 +149,8 @@ def test_sources_with_a_slash_in_their_names_do_not_meet() -> None:
     rows: dict[str, bytes | None] = {}
     for seconds in (0, 1):
         for name in names:
-            changes = tracker.connected(name, (), at(seconds))
-            changes += tracker.disconnected(name, "cut", at(seconds), (), at(seconds))
+            changes = tracker.sources.connected(name, (), at(seconds))
+            changes += tracker.sources.disconnected(name, "cut", at(seconds), (), at(seconds))
             for change in changes:
                 rows[change.conversation_id] = change.state
                 events += change.events
@@ -236,16 +236,16 @@ def test_the_oldest_closed_gaps_are_forgotten() -> None:
 def test_until_when_a_source_heard_is_noted_while_it_does() -> None:
     follower = Follower()
     ledger = follower.tracker.repair.ledger
-    assert follower.tracker.alive(SOURCE, at(1)) == []
+    assert follower.tracker.sources.alive(SOURCE, at(1)) == []
     follower.hears(2)
-    (change,) = follower.tracker.alive(SOURCE, at(7))
+    (change,) = follower.tracker.sources.alive(SOURCE, at(7))
     assert (is_ledger(change.conversation_id), change.events) == (True, [])
     assert ledger.heard_until(SOURCE) == at(7)
     follower.blind(9, A)
-    follower.tracker.alive(SOURCE, at(12))
+    follower.tracker.sources.alive(SOURCE, at(12))
     assert ledger.heard_until(SOURCE) == at(12)  # the rest of it hears
     follower.blind(20, since=15)
-    assert follower.tracker.alive(SOURCE, at(22)) == []
+    assert follower.tracker.sources.alive(SOURCE, at(22)) == []
     assert ledger.heard_until(SOURCE) == at(15)
 
 

@@ -135,7 +135,7 @@ def test_a_bare_callback_is_keyed_by_its_own_id() -> None:
 def test_a_conversation_without_a_callback_is_none_of_ours() -> None:
     follower = Follower()
     assert follower.follow(0, call(state="connected")) == []
-    assert len(follower.tracker) == 0
+    assert len(follower.tracker.conversations) == 0
     assert follower.tracker.dropped["no_callback"] == 1
 
 

@@ -198,7 +198,7 @@ def test_what_has_ended_here_and_not_there_is_read() -> None:
 def test_nobody_knows_it_so_it_is_read_and_not_begun() -> None:
     follower = Follower()
     assert follower.survey(10, snapshot(*WAITS), place(State.WAITING)) == []
-    assert len(follower.tracker) == 0
+    assert len(follower.tracker.conversations) == 0
     assert follower.wanted(11) == ["c-1"]
 
 
@@ -221,10 +221,10 @@ def test_a_survey_confirms_what_no_gap_has_touched() -> None:
 def test_what_bulk_reads_knew_before_the_clock_was_set_back_they_do_not_know_yet() -> None:
     follower = known("waiting")
     follower.survey(7000, snapshot(*WAITS, conversation="other"))
-    follower.tracker.alive("main", at(100))
+    follower.tracker.sources.alive("main", at(100))
     page = Survey(at(120), at(90), [snapshot(*WAITS)])
-    follower.tracker.disconnected("main", "cut", at(105), (), at(106))
-    follower.tracker.connected("main", (), at(110))
+    follower.tracker.sources.disconnected("main", "cut", at(105), (), at(106))
+    follower.tracker.sources.connected("main", (), at(110))
     assert follower.tracker.survey(page, at(120)) == []
     assert "c-1" in follower.unverified
 

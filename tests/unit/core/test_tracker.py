@@ -100,7 +100,7 @@ def test_one_that_ended_before_retention_began_is_only_counted() -> None:
     follower = Follower()
     assert follower.follow(2 * DAY, OVER) == []
     assert follower.tracker.dropped["ended_before_retention"] == 1
-    assert follower.tracker.stages["tombstone"] == 1
+    assert follower.tracker.conversations.stages["tombstone"] == 1
     assert follower.follow(2 * DAY + 1, OVER) == []
     assert follower.follow(2 * DAY + 2, *LEFT, HAS) == []
 
@@ -171,7 +171,7 @@ def test_the_records_of_an_ended_conversation_become_a_tombstone_that_is_forgott
     assert follower.conversation.callbacks == []
     assert follower.tracker.next_deadline() == at(50) + timedelta(days=36)
     follower.wait(50 + 36 * DAY)
-    assert (len(follower.tracker), follower.rows) == (0, {})
+    assert (len(follower.tracker.conversations), follower.rows) == (0, {})
     assert follower.tracker.next_deadline() is None
 
 
@@ -185,7 +185,7 @@ def test_a_late_frame_never_starts_a_callback_anew() -> None:
     assert follower.follow(31 * DAY, *LEFT, HAS) == []
     assert follower.conversation.callbacks == []
     assert follower.wait(40 * DAY) == []
-    assert len(follower.tracker) == 0
+    assert len(follower.tracker.conversations) == 0
 
 
 def test_a_new_customer_leg_continues_the_ordinals_after_a_tombstone() -> None:
@@ -215,7 +215,7 @@ def test_retention_is_a_matter_of_policy() -> None:
     follower = Follower(Policy(keep_ended=timedelta(0), keep_tombstone=timedelta(0)))
     follower.follow(50, OVER)
     follower.wait(51)
-    assert len(follower.tracker) == 0
+    assert len(follower.tracker.conversations) == 0
 
 
 # REST reads
@@ -425,15 +425,27 @@ def test_conversations_are_counted_by_the_state_of_their_latest_open_callback() 
     follower.follow(10, *LEFT, HAS)
     follower.observe(10, snapshot(*WAITS, conversation="c-2"))
     follower.observe(10, snapshot(OVER, conversation="c-3"))
-    assert +follower.tracker.stages == {"connected": 1, "waiting": 1, "disconnected": 1}
+    assert +follower.tracker.conversations.stages == {
+        "connected": 1,
+        "waiting": 1,
+        "disconnected": 1,
+    }
     follower.follow(20, *LEFT, HAS, customer(2, state="scheduled"))
-    assert +follower.tracker.stages == {"scheduled": 1, "waiting": 1, "disconnected": 1}
+    assert +follower.tracker.conversations.stages == {
+        "scheduled": 1,
+        "waiting": 1,
+        "disconnected": 1,
+    }
     assert {stage_of(follower.rows[key][1]) for key in ("c-1", "c-2", "c-3")} == {
         *("scheduled", "waiting", "disconnected")
     }
     follower.restart(21)
-    assert +follower.tracker.stages == {"scheduled": 1, "waiting": 1, "disconnected": 1}
-    assert sorted(follower.tracker.ids()) == ["c-1", "c-2", "c-3"]
+    assert +follower.tracker.conversations.stages == {
+        "scheduled": 1,
+        "waiting": 1,
+        "disconnected": 1,
+    }
+    assert sorted(follower.tracker.conversations.ids()) == ["c-1", "c-2", "c-3"]
 
 
 def test_what_is_given_out_is_a_copy() -> None:
@@ -441,7 +453,7 @@ def test_what_is_given_out_is_a_copy() -> None:
     follower.follow(0, *WAITS)
     follower.conversation.callbacks.clear()
     assert follower.state == "waiting"
-    assert follower.tracker.get("nobody") is None
+    assert follower.tracker.conversations.get("nobody") is None
 
 
 def test_one_input_gives_at_most_one_event_per_callback() -> None:

@@ -77,7 +77,7 @@ async def test_what_was_committed_is_known_again() -> None:
     second = Life(store, Ear())
     async with second.lived():
         await settled()
-        assert sorted(second.pipeline.tracker.ids()) == ["c-1", "c-2"]
+        assert sorted(second.pipeline.tracker.conversations.ids()) == ["c-1", "c-2"]
         assert second.pipeline.position == first.pipeline.position == 3
 
 

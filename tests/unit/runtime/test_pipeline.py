@@ -290,7 +290,7 @@ async def test_a_bulk_answer_brings_up_what_is_to_be_read() -> None:
     pipeline.read_failed("c-7")
     await asyncio.sleep(60)
     assert pipeline.wanted(5) == []
-    assert len(pipeline.tracker) == 0
+    assert len(pipeline.tracker.conversations) == 0
 
 
 async def test_the_date_of_an_answer_tells_how_far_the_platforms_clock_is_ahead() -> None:
@@ -565,7 +565,11 @@ async def test_after_a_start_under_other_rules_all_comes_under_them() -> None:
 
 def firing(pipeline: Pipeline) -> int:
     tracker = pipeline.tracker
-    found = [one for name in tracker.ids() if (one := tracker.get(name)) is not None]
+    found = [
+        one
+        for name in tracker.conversations.ids()
+        if (one := tracker.conversations.get(name)) is not None
+    ]
     return sum(
         alarm.since is not None
         for each in found

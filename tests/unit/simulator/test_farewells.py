@@ -22,12 +22,14 @@ def test_a_farewell_ends_every_callback_of_its_conversation() -> None:
     centre = ContactCentre(3, START, Options(speed=20))
     for emission in centre.advance(START + timedelta(minutes=1)):
         take(emission.frame, emission.at)
-    live = sum(count for stage, count in tracker.stages.items() if stage != "disconnected")
+    live = sum(
+        count for stage, count in tracker.conversations.stages.items() if stage != "disconnected"
+    )
     assert live > 20
     end = START + timedelta(minutes=2)
-    for conversation_id in list(tracker.ids()):
-        conversation = tracker.get(conversation_id)
+    for conversation_id in list(tracker.conversations.ids()):
+        conversation = tracker.conversations.get(conversation_id)
         assert conversation is not None
         if any(callback.open for callback in conversation.callbacks):
             take(farewell(conversation, end), end)
-    assert +tracker.stages == {"disconnected": len(tracker)}
+    assert +tracker.conversations.stages == {"disconnected": len(tracker.conversations)}

@@ -58,9 +58,9 @@ def test_steps_mean_what_they_meant_and_a_tracker_begins_with_them(folder: Path)
     tracker.restore(rows, at(0))
     assert told
     assert "c-gone" in last
-    assert "c-gone" not in tracker.ids()
+    assert "c-gone" not in tracker.conversations.ids()
     for name, state in told.items():
-        found = tracker.find(name)
+        found = tracker.conversations.find(name)
         assert found is not None
         assert found[1].state.value == state
     while tracker.fire_due(at(30 * 24 * 3600)):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
+from ringback.core.changes import Change
 from ringback.core.derivation import Cast
 from ringback.core.entries import Entry
 from ringback.core.events import Event
 from ringback.core.records import Conversation, unpack
-from ringback.core.resting import Change
 from ringback.core.watch.life import Life
 from ringback.core.watch.rules import RuleSet
 
@@ -24,7 +24,7 @@ ROW = "~rules"
 CHUNK = 100
 """Conversations in a turn: some milliseconds."""
 
-Keep = Callable[[Conversation, Entry, datetime, datetime, list[Event]], Change]
+Keep = Callable[[Conversation, Entry, datetime, list[Event]], Change]
 
 
 class Adoption:
@@ -69,11 +69,9 @@ class Adoption:
             events += self._life.adopt(conversation, Cast(callback), self._since)
         return conversation, events
 
-    def kept(self, key: str) -> None:
+    def kept(self, entry: Entry) -> None:
         """Note that a conversation was kept."""
-        entry = self._entries.get(key)
-        if entry is not None:
-            entry.ruling = self._ruling
+        entry.ruling = self._ruling
 
     def _turns(self, keys: list[str], now: datetime) -> Iterator[list[Change]]:
         left = iter(keys)
@@ -93,6 +91,6 @@ class Adoption:
         if not conversation.callbacks:
             entry.ruling = self._ruling
             return None
-        change = self._keep(conversation, entry, entry.heard_at, now, events)
+        change = self._keep(conversation, entry, now, events)
         same = change.state == before and change.wake_at == woke_at and not events
         return None if same else change

@@ -15,8 +15,8 @@ __all__ = ["Contacts"]
 class Contacts:
     """Since when each number waits, and in which conversations."""
 
-    def __init__(self, *, on: bool) -> None:
-        self.on = on
+    def __init__(self) -> None:
+        self.on = False
         """Whether anything is noted at all."""
         self._by_number: dict[str, dict[str, datetime]] = {}
         self._by_conversation: dict[str, dict[str, datetime]] = {}

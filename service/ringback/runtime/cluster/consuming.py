@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from ringback.core.changes import Change
 from ringback.core.clocks import Clock
 from ringback.core.hearing import HEARING, Call, Hearing
 from ringback.core.surveys import Survey
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.feed_kinds import Pulse
 from ringback.errors import AlertError, SilenceError
 from ringback.runtime.deeds import carry_out
@@ -102,7 +103,7 @@ class Consuming:
 
     def missed(self, since: datetime, now: datetime) -> list[Change]:
         """What was put from then until now is not kept any more."""
-        return self.tracker.missed(self._source, LOST, since, now)
+        return self.tracker.sources.missed(self._source, LOST, since, now)
 
     def _hear(
         self, message: wire.Message, now: datetime, ahead: Mapping[str, object]
@@ -126,7 +127,7 @@ class Consuming:
                 return self._live(message, now)
             case wire.Beaten(listener, pulse):
                 self.pulses[listener] = now, pulse
-                return self.tracker.beats(self._source, self._pulse(now), now)
+                return self.tracker.sources.beats(self._source, self._pulse(now), now)
             case _:
                 pass  # a tick: time has come, no more
         return ()
@@ -136,11 +137,11 @@ class Consuming:
         if alive.listener in self.pulses:
             self.pulses[alive.listener] = now, self.pulses[alive.listener][1]
         if alive.undecodable:
-            yield from self.tracker.undecodable(now, alive.undecodable)
+            yield from self.tracker.sources.undecodable(now, alive.undecodable)
         if alive.heard:
-            yield from self.tracker.heard(now)
-        yield from self.tracker.beats(self._source, self._pulse(now), now)
-        yield from self.tracker.alive(self._source, now)
+            yield from self.tracker.sources.heard(now)
+        yield from self.tracker.sources.beats(self._source, self._pulse(now), now)
+        yield from self.tracker.sources.alive(self._source, now)
 
     def _listen(self, calls: Iterable[Call], now: datetime) -> Iterator[Change]:
         """Tell the tracker what all listeners together hear by now."""
@@ -148,9 +149,11 @@ class Consuming:
         for call in calls:
             tracker.proofs.reads(source, can=hearing.reads)
             if call.hears:
-                yield from tracker.connected(source, call.topics, now)
+                yield from tracker.sources.connected(source, call.topics, now)
             else:
-                yield from tracker.disconnected(source, call.cause, call.since, call.topics, now)
+                yield from tracker.sources.disconnected(
+                    source, call.cause, call.since, call.topics, now
+                )
         self._know_listeners()
         for key, row in hearing.unsaved().items():
             yield Change(key, row, None, [])

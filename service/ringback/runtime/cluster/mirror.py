@@ -132,7 +132,7 @@ class Mirror:
         self._following = following
         self._last_known = last
         self._newer.clear()
-        log.info("mirrored", conversations=len(self.tracker), position=self.position)
+        log.info("mirrored", conversations=len(self.tracker.conversations), position=self.position)
 
     async def follow_forever(self) -> None:
         """Follow the log, from where it was loaded, until cancelled.
@@ -277,9 +277,9 @@ class Mirror:
 
     async def acknowledge(self, alert_id: str, by: str) -> None:
         """Note who has seen that an alert is firing. Raises `AlertError` and `EngineSilent`."""
-        if self.tracker.firing(alert_id).acknowledged_by is not None:
+        if self.tracker.alerts.firing(alert_id).acknowledged_by is not None:
             return
-        key = self.tracker.row_of(alert_id)
+        key = self.tracker.alerts.row_of(alert_id)
         if is_ledger(key):
             await self._do(Acknowledge(alert_id, by), SPEAKER, EVERYBODY, key)
         else:
@@ -334,7 +334,7 @@ class Mirror:
 
     def _place(self, subject: str) -> tuple[int, str]:
         """Say in which partition and row a subject is told of."""
-        found = self.tracker.find(subject)
+        found = self.tracker.conversations.find(subject)
         key = subject if found is None else found[0].id
         return self._partition_of(key), key
 

@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from ringback.core.changes import Change
 from ringback.core.entries import NEVER
 from ringback.core.gaps import is_ledger
 from ringback.core.policy import Policy
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError, PositionGone
 from ringback.ports import Batch, Clock, Input, InputLog, PartitionStore, Row, Wants
@@ -166,7 +167,7 @@ class Partition(Gathering):
         log.info(
             "partition_loaded",
             partition=self.number,
-            conversations=len(self.tracker),
+            conversations=len(self.tracker.conversations),
             reached=self.reached,
         )
 
@@ -507,7 +508,7 @@ class Partition(Gathering):
         if key in self._standing:
             self._asides.setdefault(key, Aside(key, self._standing[key]))
             return True
-        row = None if self._within else self.tracker.row(key)
+        row = None if self._within else self.tracker.conversations.row(key)
         if row is None:
             return False
         self._batch.rows.setdefault(key, Row(key, *row))

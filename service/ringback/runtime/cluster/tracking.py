@@ -122,7 +122,7 @@ class Tracking:
     @property
     def conversations(self) -> int:
         """How many are known, tombstones included."""
-        return sum(len(one.tracker) for one in self.partitions.values())
+        return sum(len(one.tracker.conversations) for one in self.partitions.values())
 
     def complaint(self) -> str | None:
         """Say what does not progress; None when all does."""

@@ -119,7 +119,7 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
         who = visitor_of(request).name
         tracker = deciding.tracker
         try:
-            seen = seen_by(tracker.firing(alert_id))
+            seen = seen_by(tracker.alerts.firing(alert_id))
             await audit.note(who, "acknowledge", alert_id, **facts_of(request))
             await deciding.acknowledge(alert_id, who)
         except AlertUnknown as error:
@@ -128,7 +128,7 @@ def alerts_handlers(answers: Answers, deciding: Acknowledging, audit: Audit) -> 
             raise ClientException(str(error), status_code=409) from None
         await deciding.committed()
         with suppress(AlertError):  # it may be over by now
-            seen = seen or seen_by(tracker.firing(alert_id))
+            seen = seen or seen_by(tracker.alerts.firing(alert_id))
         seen = seen or Acknowledged(who, head["now"])
         return answers.private(Seen(**head, alert_id=alert_id, acknowledged=seen))
 

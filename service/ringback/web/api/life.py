@@ -74,7 +74,7 @@ def life_handlers(
         known = answers.known(request, head, ticking=True)
         if known is not None:
             return known
-        found = tracker.find(callback_id)
+        found = tracker.conversations.find(callback_id)
         if found is None:
             raise NotFoundException(UNKNOWN)
         now = datetime.fromisoformat(head["now"])
@@ -109,7 +109,7 @@ def life_handlers(
         read_query(request, Nothing)
         callback_id = part_of(request, "callback_id")
         head = answers.begin()
-        found = tracker.find(callback_id)
+        found = tracker.conversations.find(callback_id)
         if found is None:
             raise NotFoundException(UNKNOWN)
         await decided.committed()

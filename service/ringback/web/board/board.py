@@ -61,10 +61,10 @@ class Board:
         for feed, alarm in tracker.feeds.firing():
             shown = alarm_of_feed(feed, alarm)
             self.alarms[shown.alert.alert_id] = shown
-        ids = iter(list(tracker.ids()))
+        ids = iter(list(tracker.conversations.ids()))
         while part := list(islice(ids, CHUNK)):
             for conversation_id in part:
-                conversation = tracker.get_kept(conversation_id)
+                conversation = tracker.conversations.get_kept(conversation_id)
                 if conversation is not None:
                     self._take(conversation, conversation_id)
             yield

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from ringback.core.tracker import Change
+from ringback.core.changes import Change
 from ringback.core.watch.adoption import CHUNK, ROW
 from ringback.core.watch.hours import Hours
 from ringback.core.watch.rules import Filter, Rule, RuleSet, Severity
@@ -168,7 +168,7 @@ def test_what_is_asked_for_between_the_turns_is_under_the_rules() -> None:
     for name in NAMES:
         it.observe(0, snapshot(LATE, conversation=name))
     in_the_middle(it, RuleSet([]))
-    last = it.tracker.get(NAMES[-1])
+    last = it.tracker.conversations.get(NAMES[-1])
     assert last is not None
     assert [alarm.since for alarm in last.callbacks[0].alarms] == [None]
 

@@ -30,7 +30,7 @@ def follower(name: str, **changed: Any) -> Follower:
 def beats(it: Follower, seconds: float, **said: Any) -> list[str]:
     it.wait(seconds)
     before = len(it.told)
-    for change in it.tracker.beats(SOURCE, Pulse(**said), it.now):
+    for change in it.tracker.sources.beats(SOURCE, Pulse(**said), it.now):
         it._commit(change)
     return [kind(event) for event in it.told[before:]]
 
@@ -38,7 +38,7 @@ def beats(it: Follower, seconds: float, **said: Any) -> list[str]:
 def undecodable(it: Follower, seconds: float) -> list[str]:
     it.wait(seconds)
     before = len(it.told)
-    for change in it.tracker.undecodable(it.now):
+    for change in it.tracker.sources.undecodable(it.now):
         it._commit(change)
     return [kind(event) for event in it.told[before:]]
 
@@ -240,7 +240,7 @@ def test_a_clock_that_runs_is_durable() -> None:
 def test_when_it_was_last_heard_is_stored() -> None:
     it = follower("source_silent")
     it.follow(100, customer(connected_at=100))
-    for change in it.tracker.alive(SOURCE, at(101)):
+    for change in it.tracker.sources.alive(SOURCE, at(101)):
         it._commit(change)
     it.restart(500)
     assert it.wait(999) == []
@@ -251,7 +251,7 @@ def test_what_was_felt_last_is_stored_though_it_alarms_nobody() -> None:
     it = follower("lagging")
     beats(it, 100, behind_since=at(99))
     it.follow(101, customer(connected_at=101))
-    for change in it.tracker.alive(SOURCE, at(101)):
+    for change in it.tracker.sources.alive(SOURCE, at(101)):
         it._commit(change)
     assert beats(it, 102) == []
     assert it.restart(300) == []
@@ -277,19 +277,19 @@ def test_it_is_acknowledged_once() -> None:
     it.blind(10)
     it.wait(130)
     name = "source:main/source_blind/1"
-    change = it.tracker.acknowledge(name, "ada", at(140))
+    change = it.tracker.alerts.acknowledge(name, "ada", at(140))
     assert change is not None
     assert [kind(event) for event in change.events] == ["alert.acknowledged"]
     it._commit(change)
-    assert it.tracker.acknowledge(name, "bob", at(150)) is None
+    assert it.tracker.alerts.acknowledge(name, "bob", at(150)) is None
     it.restart(160)
-    assert it.tracker.firing(name).acknowledged_by == "ada"
+    assert it.tracker.alerts.firing(name).acknowledged_by == "ada"
     it.hears(170)
     with pytest.raises(AlertOver):
-        it.tracker.acknowledge(name, "ada", at(180))
+        it.tracker.alerts.acknowledge(name, "ada", at(180))
     for unknown in ("source:main/source_blind/2", "source:main/x/1", "source:other/source_blind/1"):
         with pytest.raises(AlertUnknown):
-            it.tracker.acknowledge(unknown, "ada", at(180))
+            it.tracker.alerts.acknowledge(unknown, "ada", at(180))
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_a_clock_that_is_set_back_ends_nothing() -> None:
     it.wait(HOUR + 120)
     it.now = at(0)
     it.fire()
-    for change in it.tracker.alive(SOURCE, at(0)):
+    for change in it.tracker.sources.alive(SOURCE, at(0)):
         it._commit(change)
     assert alerts(it) == ["alert.firing"]
 

@@ -2,8 +2,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ringback.core.changes import Change
 from ringback.core.policy import Policy
-from ringback.core.tracker import Change, Tracker
+from ringback.core.tracker import Tracker
 from ringback.core.watch.silences import MOST, Matcher, Silences, Subject
 from ringback.errors import SilenceRefused, SilenceUnknown
 from support.alerts import an_alert
@@ -83,7 +84,7 @@ def rows(changes: list[Change]) -> list[tuple[str, bytes | None]]:
 
 def test_a_tracker_ends_them_in_time_and_knows_them_after_a_restart() -> None:
     tracker = Tracker(Policy())
-    silence, made = tracker.silence([RULE], START + HOUR, "ada", "known", START)
+    silence, made = tracker.alerts.silence([RULE], START + HOUR, "ada", "known", START)
     ((key, packed),) = rows(made)
     assert packed is not None
     assert tracker.next_deadline() == START + HOUR
@@ -96,16 +97,20 @@ def test_a_tracker_ends_them_in_time_and_knows_them_after_a_restart() -> None:
     assert rows(again.fire_due(START + HOUR)) == [(key, None)]
     assert again.next_deadline() is None
 
-    assert rows(tracker.end_silence(silence.id)) == [(key, None)]
+    assert rows(tracker.alerts.end_silence(silence.id)) == [(key, None)]
     with pytest.raises(SilenceUnknown, match=silence.id):
-        tracker.end_silence(silence.id)
+        tracker.alerts.end_silence(silence.id)
 
 
 def test_one_that_was_given_its_id_elsewhere_is_begun_but_once() -> None:
     tracker = Tracker(Policy())
-    silence, made = tracker.silence([RULE], START + HOUR, "ada", "", START, silence_id="theirs")
+    silence, made = tracker.alerts.silence(
+        [RULE], START + HOUR, "ada", "", START, silence_id="theirs"
+    )
     assert (silence.id, rows(made)[0][0]) == ("theirs", "~silence/theirs")
-    again = tracker.silence([RULE], START + 2 * HOUR, "ada", "", START + HOUR, silence_id="theirs")
+    again = tracker.alerts.silence(
+        [RULE], START + 2 * HOUR, "ada", "", START + HOUR, silence_id="theirs"
+    )
     assert again == (silence, [])
 
 

@@ -113,8 +113,8 @@ def test_what_is_learnt_is_stored_now_and_then() -> None:
 def test_an_hour_that_comes_again_does_not_keep_it_from_being_stored() -> None:
     follower = Follower(rules=UNUSUAL)
     serve(follower, 1, 10)
-    follower.tracker.alive("main", follower.now)
+    follower.tracker.sources.alive("main", follower.now)
     follower.now = at(-3600)
-    follower.tracker.alive("main", follower.now)
+    follower.tracker.sources.alive("main", follower.now)
     follower.wait(-3590)
     assert "~wait/queue-1" in follower.rows

@@ -32,12 +32,14 @@ async def test_it_knows_what_was_there_and_what_comes() -> None:
     tracking = Tracking(LoopClock(), 4)
     await tracking.see(*(frame(f"c-{number}") for number in range(20)))
     async with tracking.mirroring() as mirror:
-        assert sorted(mirror.tracker.ids()) == sorted(f"c-{number}" for number in range(20))
-        assert mirror.tracker.stages["waiting"] == 20
+        assert sorted(mirror.tracker.conversations.ids()) == sorted(
+            f"c-{number}" for number in range(20)
+        )
+        assert mirror.tracker.conversations.stages["waiting"] == 20
         began = mirror.position
         await tracking.see(frame("c-20"), frame("c-3", **OVER))
         await settled()
-        assert mirror.tracker.stages == {"waiting": 20, "disconnected": 1}
+        assert mirror.tracker.conversations.stages == {"waiting": 20, "disconnected": 1}
         assert types(await mirror.read(began, 9)) == ["callback.waiting", "callback.disconnected"]
         assert mirror.position == position_in(await tracking.steps.position(), 0)
 
@@ -57,7 +59,7 @@ async def test_what_moves_while_it_loads_is_as_it_was_left() -> None:
 
     tracking.steps.load = loading  # type: ignore[assignment,method-assign]
     await mirror.load()
-    assert mirror.tracker.stages == {"waiting": 1, "disconnected": 1}
+    assert mirror.tracker.conversations.stages == {"waiting": 1, "disconnected": 1}
     # Nothing that is known is ahead of what was told.
     assert mirror.position == position_in(await tracking.steps.position(), 0)
 
@@ -67,10 +69,10 @@ async def test_what_is_forgotten_is_gone() -> None:
     await tracking.see(frame("c-1"))
     async with tracking.mirroring() as mirror:
         mirror.tracker.mirror("c-1", None, tracking.clock.now())
-        assert mirror.tracker.get("c-1") is None
-        assert not +mirror.tracker.stages
+        assert mirror.tracker.conversations.get("c-1") is None
+        assert not +mirror.tracker.conversations.stages
         mirror.tracker.mirror("c-1", None, tracking.clock.now())
-        assert not +mirror.tracker.stages
+        assert not +mirror.tracker.conversations.stages
 
 
 async def test_of_sources_it_knows_what_one_partition_says() -> None:
@@ -161,11 +163,11 @@ async def test_who_acknowledges_sees_it_done_and_only_the_first_counts() -> None
         await settled()
         await mirror.acknowledge(ALERT, "ada")
         await mirror.committed()
-        assert mirror.tracker.firing(ALERT).acknowledged_by == "ada"
+        assert mirror.tracker.alerts.firing(ALERT).acknowledged_by == "ada"
         await settled()
         await other.acknowledge(ALERT, "bob")
         assert tracking.deeds == [Acknowledge(ALERT, "ada")]
-        assert other.tracker.firing(ALERT).acknowledged_by == "ada"
+        assert other.tracker.alerts.firing(ALERT).acknowledged_by == "ada"
 
 
 async def test_what_is_not_firing_cannot_be_acknowledged() -> None:
@@ -219,7 +221,7 @@ async def test_what_is_back_before_the_log_has_said_that_it_is_there_is_not_wait
         await mirror.acknowledge(ALERT, "ada")
         await mirror.committed()
         assert loop.time() - began == 1
-        assert mirror.tracker.firing(ALERT).acknowledged_by == "ada"
+        assert mirror.tracker.alerts.firing(ALERT).acknowledged_by == "ada"
 
 
 async def test_a_log_that_takes_nothing_is_no_success() -> None:
@@ -319,8 +321,8 @@ async def test_a_partition_that_makes_no_steps_is_noticed() -> None:
         began = clock.now()
         for _ in range(5):
             await asyncio.sleep(5)
-            tracking.trackers[0].alive("main", clock.now())
-            await tracking._commit(1, tracking.trackers[1].alive("main", clock.now()))
+            tracking.trackers[0].sources.alive("main", clock.now())
+            await tracking._commit(1, tracking.trackers[1].sources.alive("main", clock.now()))
         await settled()
         assert mirror.quiet() == [0]
         fresh = mirror.freshness("main")

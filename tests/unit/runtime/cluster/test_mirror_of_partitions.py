@@ -82,7 +82,7 @@ async def test_what_is_tracked_is_seen_and_how_fresh_it_is() -> None:
         for number in range(10):
             await world.see(f"c-{number}")
         await asyncio.sleep(30)
-        assert mirror.tracker.stages["scheduled"] == 10
+        assert mirror.tracker.conversations.stages["scheduled"] == 10
         assert mirror.freshness("main").hears
         assert mirror.freshness("main").last_frame is not None
         assert (mirror.quiet(), mirror.behind) == ([], 0)
@@ -102,7 +102,7 @@ async def test_a_takeover_is_no_matter_and_one_that_nobody_takes_is_told() -> No
         world.tracking[partition] = await world.logs.tracked(partition)
         await asyncio.sleep(30)
         assert mirror.freshness("main").hears
-        assert mirror.tracker.stages["scheduled"] == 1
+        assert mirror.tracker.conversations.stages["scheduled"] == 1
         await kill(world.tracking[partition])
         await asyncio.sleep(30)
         assert mirror.quiet() == [partition]
@@ -118,11 +118,11 @@ async def test_what_people_do_comes_back_in_time() -> None:
         await world.see("c-1")
         await asyncio.sleep(640)
         loop = asyncio.get_running_loop()
-        assert mirror.tracker.firing(ALERT).acknowledged_by is None
+        assert mirror.tracker.alerts.firing(ALERT).acknowledged_by is None
         began = loop.time()
         await mirror.acknowledge(ALERT, "ada")
         await mirror.committed()
-        assert mirror.tracker.firing(ALERT).acknowledged_by == "ada"
+        assert mirror.tracker.alerts.firing(ALERT).acknowledged_by == "ada"
         assert loop.time() - began < 1
         silence = await mirror.silence(
             [Matcher("rule", "due_not_released")],

@@ -363,7 +363,7 @@ async def test_deeds_that_are_read_again_are_done_once() -> None:
     assert kinds == ["callback.scheduled", "alert.firing", "alert.acknowledged"]
     tracker = second.partitions[0].tracker
     assert [one.id for one in tracker.silences] == ["s-1"]
-    assert tracker.firing(alert).acknowledged_by == "you"
+    assert tracker.alerts.firing(alert).acknowledged_by == "you"
     await second.close()
 
 
@@ -528,7 +528,7 @@ async def test_rows_are_written_again_before_retention_comes_to_them() -> None:
     logs.steps.forget(logs.engine.now() - timedelta(seconds=60))
     await kill(tracking)
     second = await logs.tracked()
-    assert sorted(second.partitions[0].tracker.ids()) == ["c-1", "c-2"]
+    assert sorted(second.partitions[0].tracker.conversations.ids()) == ["c-1", "c-2"]
     assert second.partitions[0].tracker.queues.keys() == {QUEUE}
     await second.close()
 

@@ -43,5 +43,8 @@ def test_it_goes_when_it_was_told_for_long_enough() -> None:
     follower.wait(2 * 3600)
     assert told(follower).alarms == {}
     follower.wait(48 * 3600)
-    assert follower.tracker.get(next(iter(follower.tracker.ids()))) is not None  # its tombstone
+    assert (
+        follower.tracker.conversations.get(next(iter(follower.tracker.conversations.ids())))
+        is not None
+    )  # its tombstone
     assert loaded(follower).alarms == {}

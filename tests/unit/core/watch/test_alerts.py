@@ -1,7 +1,7 @@
 import pytest
 
+from ringback.core.changes import Change
 from ringback.core.events import AlertData
-from ringback.core.tracker import Change
 from ringback.errors import AlertOver, AlertUnknown
 from support.callbacks import Follower, alert, at, customer, told
 
@@ -18,7 +18,7 @@ def firing() -> Follower:
 
 def acknowledge(follower: Follower, seconds: float, by: str = "ada") -> Change | None:
     follower.wait(seconds)
-    change = follower.tracker.acknowledge(ALERT, by, follower.now)
+    change = follower.tracker.alerts.acknowledge(ALERT, by, follower.now)
     if change is not None:
         follower._commit(change)
     return change
@@ -71,14 +71,14 @@ def test_the_next_episode_has_not_been_seen() -> None:
     (alarm,) = follower.callback.alarms
     assert (alarm.episode, alarm.acknowledged_by, alarm.acknowledged_at) == (2, None, None)
     with pytest.raises(AlertOver, match="c-1/due_not_released/1 is over"):
-        follower.tracker.acknowledge(ALERT, "ada", follower.now)
+        follower.tracker.alerts.acknowledge(ALERT, "ada", follower.now)
 
 
 def test_what_is_over_is_said_to_be() -> None:
     follower = firing()
     follower.follow(200, customer(connected_at=200, scheduled_at=60))
     with pytest.raises(AlertOver):
-        follower.tracker.acknowledge(ALERT, "ada", follower.now)
+        follower.tracker.alerts.acknowledge(ALERT, "ada", follower.now)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_is_over_is_said_to_be() -> None:
 )
 def test_what_there_never_was_is_said_to_be_unknown(alert_id: str) -> None:
     with pytest.raises(AlertUnknown, match="there is no alert"):
-        firing().tracker.acknowledge(alert_id, "ada", at(200))
+        firing().tracker.alerts.acknowledge(alert_id, "ada", at(200))
 
 
 def test_an_alert_of_a_further_callback_is_found() -> None:
@@ -107,4 +107,4 @@ def test_an_alert_of_a_further_callback_is_found() -> None:
     follower.follow(20, customer(2, state="scheduled", scheduled_at=60))
     fired = alert(follower.wait(180))
     assert fired.alert_id == "c-1.2/due_not_released/1"
-    assert follower.tracker.acknowledge(fired.alert_id, "ada", follower.now) is not None
+    assert follower.tracker.alerts.acknowledge(fired.alert_id, "ada", follower.now) is not None
