@@ -41,7 +41,7 @@ async def storm(
     calm = await of_calm(raging, found)
     # Halted between two of its frames, the centre may be where nobody can know it to be.
     unknowable = list(checker.untrue(calm, raging.centre, raging.heard))
-    faults = checker.faults_of(found, raging.heard, raging.centre, now)
+    faults = checker.faults_of(found, checker.over_one_socket(raging.heard), raging.centre, now)
     if fenced and not gaps:
         assert events_of(found.steps, settled) == events_of(calm.steps, settled)
     left = asyncio.all_tasks() - {asyncio.current_task()}

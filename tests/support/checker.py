@@ -31,6 +31,7 @@ __all__ = [
     "firing_in",
     "heard_in_vain",
     "known_by",
+    "over_one_socket",
     "untrue",
 ]
 
@@ -73,14 +74,14 @@ class Fault(NamedTuple):
 
 def faults_of(
     logs: Logs,
-    heard: Mapping[str, Sequence[Snapshot]],
+    heard: Mapping[str, Sequence[Sequence[Snapshot]]],
     centre: ContactCentre,
     now: datetime,
 ) -> list[Fault]:
     """Give all that is wrong.
 
-    `heard` are the snapshots that listeners were surely told, by conversation; `centre` has been
-    halted; whatever was due before `now` has had its time to be done.
+    `heard` are the snapshots that were surely told, by conversation and over each socket; `centre`
+    has been halted; whatever was due before `now` has had its time to be done.
     """
     return [
         *heard_in_vain(logs, heard),
@@ -113,17 +114,17 @@ def firing_in(logs: Logs) -> set[str]:
     return firing
 
 
-def heard_in_vain(logs: Logs, heard: Mapping[str, Sequence[Snapshot]]) -> Iterator[Fault]:
+def heard_in_vain(logs: Logs, heard: Mapping[str, Sequence[Sequence[Snapshot]]]) -> Iterator[Fault]:
     """Give the conversations of which the input log lacks a snapshot, or has them in disorder.
 
-    What was heard must be found in the log in its order; in between there may be others, since one
-    listener may hear what another did not.
+    What was heard over one socket must be found in the log in its order. In between there may be
+    others: one listener may hear what another did not, and one that was cut off puts it later.
     """
     stored: defaultdict[str, list[bytes]] = defaultdict(list)
     for put in logs.inputs:
         if isinstance(put.message, Seen):
             stored[put.message.snapshot.conversation_id].append(_content(put.message.snapshot))
-    for name, snapshots in heard.items():
+    for name, snapshots in ((name, one) for name, some in heard.items() for one in some):
         there = iter(stored[name])
         for number, content in enumerate(_distinct(map(_content, snapshots)), 1):
             if content not in there:
@@ -131,6 +132,13 @@ def heard_in_vain(logs: Logs, heard: Mapping[str, Sequence[Snapshot]]) -> Iterat
                 why = "it comes before the one before it" if known else "it lacks"
                 yield Fault("lost", f"snapshot {number} of {len(snapshots)} of {name}: {why}")
                 break
+
+
+def over_one_socket(
+    heard: Mapping[str, Sequence[Snapshot]],
+) -> Mapping[str, Sequence[Sequence[Snapshot]]]:
+    """Give what one listener heard as `faults_of` takes it."""
+    return {name: [all_of_it] for name, all_of_it in heard.items()}
 
 
 def known_by(steps: Iterable[Step], now: datetime) -> Tracker:

@@ -41,17 +41,23 @@ class Witness:
         """How many frames were sent to anybody."""
         return len(self._sent)
 
-    def heard(self) -> Mapping[str, Sequence[Snapshot]]:
-        """Give the snapshots that were surely heard, by conversation, as they were sent."""
+    def heard(self) -> Mapping[str, Sequence[Sequence[Snapshot]]]:
+        """Give the snapshots that were surely heard, by conversation.
+
+        What was heard over each socket by itself, as it was sent.
+        """
         self._look()
         decoder = Decoder()
-        found: defaultdict[str, list[Snapshot]] = defaultdict(list)
+        found: defaultdict[str, defaultdict[Socket, list[Snapshot]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         for sent in self._sent:
-            if any(self._surely(socket, sent.at) for socket in sent.sockets):
-                snapshot = decoder.decode(sent.frame)
-                if isinstance(snapshot, Snapshot):
-                    found[sent.conversation_id].append(snapshot)
-        return found
+            sure = [socket for socket in sent.sockets if self._surely(socket, sent.at)]
+            snapshot = decoder.decode(sent.frame) if sure else None
+            if isinstance(snapshot, Snapshot):
+                for socket in sure:
+                    found[sent.conversation_id][socket].append(snapshot)
+        return {name: list(by_socket.values()) for name, by_socket in found.items()}
 
     # As a part of a host
 
