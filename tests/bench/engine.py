@@ -1,29 +1,25 @@
 """Steps a second into NATS JetStream, against a bare publish loop with the same headers.
 
-One server of Debian's, on this machine: its share of the processors is in every figure. A step is
-all of it: deciding on a snapshot, encoding what is told, and storing the row fenced. The bare loop
-stores the very same bytes by nats-py alone.
+One server, the one that users are told to run, on this machine: its share of the processors is in
+every figure. A step is all of it: deciding on a snapshot, encoding what is told, and storing the
+row fenced. The bare loop stores the very same bytes by nats-py alone.
 """
 
 import asyncio
-import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
-import nats
 import pytest
-from nats.js import JetStreamContext
 
 from bench import frames
+from bench.bare import Rate, new_name, publish_bare, ratio
 from bench.result import Figure
 from ringback.core.changes import Change
 from ringback.core.policy import Policy
@@ -40,6 +36,7 @@ from ringback.wire.cloudevents import Encoder
 from ringback.wire.log import Seen, encode_message
 from ringback.wire.steps import StepBody, encode_step
 from support.engine import engine_settings, shared_server
+from support.nats import Server
 
 FEW = 4_000
 MANY = 16_000
@@ -51,25 +48,12 @@ RECOVERED = 100_000
 TOGETHER = 500
 """Rows in a commit where it does not matter."""
 NOW = frames.START
-_names = count(1)
-
-
-class Rate(NamedTuple):
-    """Steps a second, of either."""
-
-    whole: float
-    bare: float
-
-
-def _new(name: str) -> str:
-    """Give a name that no other process here gives."""
-    return f"{name}{os.getpid()}-{next(_names)}"
 
 
 async def _engine(url: str, org: str = "") -> Engine:
     # It has room for all that is measured.
     settings = msgspec.structs.replace(engine_settings(url), most_megabytes=512)
-    return await Engine.open(settings, org or _new("bench"), 24)
+    return await Engine.open(settings, org or new_name("bench"), 24)
 
 
 async def _whole(url: str, steps: int, in_flight: int, org: str = "", partition: int = 0) -> float:
@@ -113,35 +97,16 @@ def _bodies(steps: int) -> list[bytes]:
     return bodies
 
 
-async def _bare(url: str, bodies: Sequence[bytes], in_flight: int) -> float:
-    """Store these and do nothing else; give how many a second."""
-    client = await nats.connect(url)
-    engine = client.jetstream()
-    name = _new("bare")
-    await engine.add_stream(name=name, subjects=[f"{name}.>"], num_replicas=1)
-    numbered = iter(enumerate(bodies))
-    began = time.perf_counter()
-    await asyncio.gather(*(_publish(engine, name, numbered) for _ in range(in_flight)))
-    took = time.perf_counter() - began
-    await client.close()
-    return len(bodies) / took
-
-
-async def _publish(
-    engine: JetStreamContext, name: str, numbered: Iterator[tuple[int, bytes]]
-) -> None:
-    for number, body in numbered:
-        headers = {
-            "Nats-Msg-Id": f"{name}.{number}",
-            "Nats-Expected-Last-Subject-Sequence": "0",
-        }
-        await engine.publish(f"{name}.{number}", body, headers=headers)
+def _fenced(name: str, number: int) -> dict[str, str]:
+    return {"Nats-Msg-Id": f"{name}.{number}", "Nats-Expected-Last-Subject-Sequence": "0"}
 
 
 async def _against(url: str, steps: int, in_flight: int) -> list[Rate]:
     bodies = _bodies(steps)
     return [
-        Rate(await _whole(url, steps, in_flight), await _bare(url, bodies, in_flight))
+        Rate(
+            await _whole(url, steps, in_flight), await publish_bare(url, bodies, in_flight, _fenced)
+        )
         for _ in range(ROUNDS)
     ]
 
@@ -178,7 +143,7 @@ async def _restored(store: JetStreamStore) -> Tracker:
 
 def _at_once(url: str, partitions: int, how: str) -> float:
     """Let so many processes write a partition each; give the steps a second of all of them."""
-    command = [sys.executable, "-P", "-m", "bench.engine", how, url, _new("shared")]
+    command = [sys.executable, "-P", "-m", "bench.engine", how, url, new_name("shared")]
     running = [
         subprocess.Popen([*command, str(each)], stdin=-1, stdout=-1, text=True)
         for each in range(partitions)
@@ -205,7 +170,7 @@ async def _one_of_them(how: str, url: str, org: str, number: int) -> None:
     print("ready", flush=True)
     sys.stdin.read()
     if bodies:
-        rate = await _bare(url, bodies, SEVERAL)
+        rate = await publish_bare(url, bodies, SEVERAL, _fenced)
     else:
         rate = await _run(engine, number, last)
     print(rate, flush=True)
@@ -266,19 +231,21 @@ def measure() -> Iterator[Figure]:
     """Give the figures of one server."""
     tune()
     try:
-        with tempfile.TemporaryDirectory() as folder, shared_server(Path(folder)) as url:
-            yield _ratio(asyncio.run(_against(url, FEW, 1)), 1, 0.5)
-            yield _ratio(asyncio.run(_against(url, MANY, SEVERAL)), SEVERAL, 0.25)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            shared_server(Path(folder), Server.CURRENT) as url,
+        ):
+            for steps, in_flight, reach in ((FEW, 1, 0.5), (MANY, SEVERAL, 0.25)):
+                rates = asyncio.run(_against(url, steps, in_flight))
+                what = f"steps of one partition with {in_flight} in flight"
+                yield ratio(rates, what, reach)
             for partitions in PARTITIONS:
-                rates = Rate(*(_at_once(url, partitions, how) for how in ("whole", "bare")))
-                yield Figure(
-                    f"whole partitions, from input log to log of steps: {partitions} at once",
-                    rates.whole / rates.bare,
-                    "of as many bare loops' rate",
-                    0.25,
-                    at_least=True,
-                    detail=f"{rates.whole:.0f}/s against {rates.bare:.0f}/s together",
-                )
+                rates = [
+                    Rate(*(_at_once(url, partitions, how) for how in ("whole", "bare")))
+                    for _ in range(ROUNDS)
+                ]
+                what = f"whole partitions, from input log to log of steps: {partitions} at once"
+                yield ratio(rates, what, 0.25)
             filled, took = asyncio.run(_recover(url))
             yield Figure(
                 f"taking over a partition with {RECOVERED:,} live callbacks",
@@ -290,19 +257,6 @@ def measure() -> Iterator[Figure]:
             )
     except pytest.skip.Exception as missing:
         sys.exit(str(missing))
-
-
-def _ratio(rates: Sequence[Rate], in_flight: int, reach: float) -> Figure:
-    ratios = [rate.whole / rate.bare for rate in rates]
-    whole, bare = (statistics.median(each) for each in zip(*rates, strict=True))
-    return Figure(
-        f"steps of one partition with {in_flight} in flight, against a bare publish loop",
-        statistics.median(ratios),
-        "of its rate",
-        reach,
-        at_least=True,
-        detail=f"{whole:.0f}/s against {bare:.0f}/s ({min(ratios):.2f} to {max(ratios):.2f})",
-    )
 
 
 if __name__ == "__main__":
