@@ -66,7 +66,7 @@ alert-crash: $(VENV)/.ringback $(VENV)/.dev ## Kill the daemon a hundred times a
 .PHONY: chaos
 chaos: $(VENV)/.ringback $(VENV)/.dev ## Strike a cluster a hundred times, and time who goes on (about 15 minutes; RINGBACK_FAULTS says how often)
 	RINGBACK_FAULTS=$${RINGBACK_FAULTS:-100} $(ISOLATED) pytest -o faulthandler_timeout=0 -o log_cli=true -o log_cli_level=INFO \
-		tests/integration/cluster $(ARGS)
+		--log-disable=aiohttp.access --log-disable=httpx tests/integration/cluster $(ARGS)
 
 .PHONY: blind
 blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, a whole day of a mid-size centre (about 10 minutes)
@@ -75,7 +75,7 @@ blind: $(VENV)/.ringback $(VENV)/.dev ## A thousand renewals, two hundred cuts, 
 
 .PHONY: page
 page: $(VENV)/.ringback $(VENV)/.dev ## Leave the dashboard open for an hour of traffic, scaled (about 6 minutes)
-	RINGBACK_PAGE_CHANGES=36000 $(ISOLATED) pytest -o faulthandler_timeout=0 -o log_cli=true -o log_cli_level=INFO \
+	RINGBACK_PAGE_CHANGES=36000 $(ISOLATED) pytest -o faulthandler_timeout=0 -o log_cli=true \
 		tests/browser/test_load.py $(ARGS)
 
 .PHONY: generated
