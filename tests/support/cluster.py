@@ -227,7 +227,7 @@ async def cluster(
             "jetstream__prefix": PREFIX,
             "jetstream__partitions": PARTITIONS,
             "jetstream__lease_seconds": LEASE_SECONDS,
-            "jetstream__most_megabytes": 256,
+            "jetstream__most_megabytes": 1024,  # a hundred faults bring 450 MB of inputs
             "watch__not_dialled_seconds": 2,
             "watch__due_grace_seconds": 1,
             "sinks__stdout": "off",
