@@ -175,6 +175,9 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """By the engine's clock."""
     said: bytes = b""
     """What the holder says with it, opaque to the engine."""
+    left: bool = False
+    """Whether the holder's next life has found it: then it was renewed last when that was. A life
+    that goes on after all renews it, and it is as before."""
 
 
 class Leases(Protocol):

@@ -306,23 +306,41 @@ async def test_what_a_former_life_held_is_the_next_ones_once_it_has_long_not_ren
 async def test_a_third_life_does_not_wait_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is old is so by the engine's clock, of which others' renewals tell."""
+    """How long ago the second has found what the first held, the engine's clock tells."""
     monkeypatch.setattr(leases, "former_seconds", {"channels.1": SECONDS}.get)
     async with bucket(tmp_path) as (_, node, connection):
         settings = JetStreamSettings(servers=node.url, replicas=1)
         config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
         await ensure(connection, config)
-        first, third, ben = (
+        first, second, third = (JetStreamLeases(connection, config, "ann") for _ in range(3))
+        held = await claimed(first, "channels.1")
+        await asyncio.sleep(SECONDS)  # however long the first has been dead
+        async with Watch(second) as watch:
+            assert watch.view is not None
+            assert list(watch.view) == ["channels.1"]
+        await asyncio.sleep(SECONDS)  # what the engine's clock says of it
+        async with Watch(third) as watch:
+            assert watch.view == {}
+            assert await third.claim("channels.1") is not None
+        assert await first.renew(held) is None
+
+
+async def test_a_life_that_goes_on_after_all_keeps_what_it_held(tmp_path: Path) -> None:
+    """Two processes of one name: the second takes the first for dead, until that renews."""
+    async with bucket(tmp_path) as (_, node, connection):
+        settings = JetStreamSettings(servers=node.url, replicas=1)
+        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
+        await ensure(connection, config)
+        first, second, onlooker = (
             JetStreamLeases(connection, config, name) for name in ("ann", "ann", "ben")
         )
-        old = await claimed(first, "channels.1")
-        await asyncio.sleep(SECONDS)  # what the engine's clock says of it
-        new = await claimed(ben, "channels.2")
-        async with Watch(third) as watch:
-            assert watch.view is not None
-            assert list(watch.view) == ["channels.2"]
-            assert new.revision > old.revision
-            assert await third.claim("channels.1") is not None
+        held = await claimed(first, "channels.1")
+        assert not (await onlooker.look())["channels.1"].left
+        async with Watch(second):
+            assert (await onlooker.look())["channels.1"].left
+            assert await first.renew(held) is not None
+            assert not (await onlooker.look())["channels.1"].left
+            assert await second.claim("channels.1") is None
 
 
 @pytest.mark.looptime
@@ -333,11 +351,11 @@ async def test_what_a_former_life_has_left_behind_is_anybody_s_in_memory_too() -
     await claimed(before, "member.ann")
     await claimed(before, "requests.1")
     async with Watch(after) as watch:
-        await asyncio.sleep(24)
+        await asyncio.sleep(14)
         assert await after.claim("member.ann") is None
         await watch.until(lambda held: "member.ann" not in held)
         assert await after.claim("member.ann") is not None
-        await asyncio.sleep(39)
+        await asyncio.sleep(49)
         assert await after.claim("requests.1") is None
         await watch.until(lambda held: "requests.1" not in held)
         assert await ben.claim("requests.1") is not None

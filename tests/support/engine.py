@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 KEEP_HOURS = 24.0
-JETSTREAM = {"jetstream-oldest": "nats_url", "jetstream-current": "current_nats_url"}
+JETSTREAM = {"jetstream": "nats_url", "jetstream-current": "current_nats_url"}
 """The servers that have to keep what every store promises: the fixture that gives each."""
 _numbers = itertools.count(1)
 

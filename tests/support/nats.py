@@ -46,7 +46,7 @@ class Server(Enum):
 
     @cached_property
     def path(self) -> str:
-        """Where it is; a test that needs it and does not find it is skipped."""
+        """Where it is; a test that does not find Debian's is skipped."""
         if self is Server.OLDEST:
             return require_debian("nats-server", "nats-server")
         return str(Path(sys.prefix) / "bin" / "nats-server")

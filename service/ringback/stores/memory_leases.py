@@ -58,7 +58,7 @@ class LeaseTable:
             for name, (holder, one) in self._claims.items()
         }
 
-    def write(self, member: "MemoryLeases", name: str, said: bytes) -> Claim:
+    def write(self, member: "MemoryLeases", name: str, said: bytes, *, left: bool = False) -> Claim:
         """Have a member hold a name from now on."""
         loop = asyncio.get_running_loop()
         self._revision += 1
@@ -71,6 +71,7 @@ class LeaseTable:
             revision=self._revision,
             renewed=now,
             said=said,
+            left=left,
         )
         before = self._claims.get(name)
         self._claims[name] = (member, claim)
@@ -83,13 +84,23 @@ class LeaseTable:
             self.tell()
         return claim
 
+    def find_former(self, member: "MemoryLeases") -> None:
+        """Note what a former life of a member holds, once: from now on that counts as its age."""
+        for name, (holder, claim) in list(self._claims.items()):
+            if self._is_formers(name, member) and not claim.left:
+                self.write(holder, name, claim.said, left=True)
+
     def _left_behind(self, name: str, member: "MemoryLeases") -> bool:
-        """Whether a former life of a member held it, and has not renewed it for long."""
-        holder, claim = self._claims[name]
+        """Whether a former life of a member held it, which has long been found."""
+        _, claim = self._claims[name]
         age = asyncio.get_running_loop().time() - (claim.renewed - BEGIN).total_seconds()
-        return (
-            holder is not member and claim.holder == member.holder and age >= former_seconds(name)
-        )
+        return self._is_formers(name, member) and claim.left and age >= former_seconds(name)
+
+    def _is_formers(self, name: str, member: "MemoryLeases") -> bool:
+        """Whether a former life of a member holds it, for longer than its next need wait."""
+        holder, claim = self._claims[name]
+        is_one = claim.holder == member.holder and holder is not member
+        return is_one and former_seconds(name) < self.seconds
 
     def remove(self, name: str) -> None:
         """Have nobody hold it."""
@@ -155,6 +166,8 @@ class MemoryLeases:
 
     async def watch(self) -> AsyncGenerator[Mapping[str, Claim], None]:
         """Give all claims, at once and with every change."""
+        await self._reach()
+        self._table.find_former(self)
         while True:
             news = self._table.news
             await self._reach()

@@ -9,10 +9,11 @@ __all__ = ["MEMBER", "Member", "decode_member", "encode_member", "former_seconds
 MEMBER = "member."
 """What a sign of life is called by, before the member's name."""
 FORMER_SECONDS = 65.0
-"""By then nothing counts any more that a process which is dead used of the platform's limits."""
-FORMER_MEMBER_SECONDS = 25.0
-"""By its sign of life a member is given a share of what is free, and nothing that is held. One that
-lives renews it every ten seconds."""
+"""By then nothing counts any more that a process used of the platform's limits which was dead when
+its next life began."""
+FORMER_MEMBER_SECONDS = 15.0
+"""By its sign of life a member is given a share of what is free and of what others can spare, and
+nothing that its former life holds. One that lives renews it every ten seconds."""
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,7 +32,7 @@ _decode = msgspec.json.Decoder(Member).decode
 
 
 def former_seconds(name: str) -> float:
-    """Say after how long without a renewal a member may take what its former life held."""
+    """Say how long after a member's next life has found it something is free that it held."""
     return FORMER_MEMBER_SECONDS if name.startswith(MEMBER) else FORMER_SECONDS
 
 

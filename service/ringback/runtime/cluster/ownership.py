@@ -70,7 +70,7 @@ class Duty(msgspec.Struct, frozen=True):
     most: Callable[[], int] | None = None
     """How many of them are of use here at the most."""
     patient: bool = False
-    """Whether a member that comes back waits for what its former life holds, and others make no
+    """Whether others go on counting what a member's former life holds as that member's, and make no
     room for it meanwhile: part of it is of little use to either."""
 
 

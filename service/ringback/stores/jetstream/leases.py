@@ -8,7 +8,7 @@ does; and to claim is to create, which the engine refuses while the key is there
 import asyncio
 import secrets
 from base64 import b64decode
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -58,6 +58,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     life: str
     """Of the process: it tells a member from its former life."""
     said: str = ""
+    left: bool = False
+    """Whether a next life has found it, and has written it again."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -150,12 +152,12 @@ class JetStreamLeases:
         gone_at: dict[str, float] = {}
         following = Watching(self._connection, self._heartbeat)
         try:
-            await following.begin(self._bucket)
-            news, dated = True, False
+            self._note_time(await following.begin(self._bucket))
+            news, found = True, False
             while True:
-                if following.complete and not dated:
-                    # Only now it is known how old the first of them are.
-                    gone_at, dated = {name: self._gone_at(one) for name, one in view.items()}, True
+                if following.complete and not found:
+                    found = True
+                    await self._find(view.values())
                 for name in [name for name, at in gone_at.items() if at <= clock()]:
                     del gone_at[name]
                     await self._let_go(view.pop(name))
@@ -174,21 +176,35 @@ class JetStreamLeases:
         finally:
             await following.end()
 
+    async def _find(self, claims: Iterable[Claim]) -> None:
+        """Note what a former life holds, once: from now on it counts how long that is ago.
+
+        By then that life is dead, which it need not have been at its last renewal.
+        """
+        for claim in claims:
+            if self._is_formers(claim) and not claim.left:
+                await self._publish(
+                    claim.name,
+                    _encode(Body(claim.holder, claim.life, claim.said.decode(), left=True)),
+                    {EXPECTED: str(claim.revision)},
+                )
+
     async def _let_go(self, claim: Claim) -> None:
         """Let all have what a former life has left behind."""
-        if self._is_formers(claim):
+        if self._is_formers(claim) and claim.left:
             await self._delete(claim.name, claim.revision)
 
     def _gone_at(self, claim: Claim) -> float:
         """Say when a claim is over that is not renewed, on the loop's clock."""
         left = self.seconds * LATE
-        if self._is_formers(claim):
+        if self._is_formers(claim) and claim.left:
             left = min(left, former_seconds(claim.name) - self._age(claim.renewed))
         return asyncio.get_running_loop().time() + left
 
     def _is_formers(self, claim: Claim) -> bool:
-        """Whether a former life of this member holds it."""
-        return claim.holder == self.holder and not claim.mine
+        """Whether a former life of this member holds it, for longer than its next need wait."""
+        is_one = claim.holder == self.holder and not claim.mine
+        return is_one and former_seconds(claim.name) < self.seconds
 
     def _age(self, renewed: datetime) -> float:
         """Say how old a renewal is at the least, in seconds: by the engine's clock, not by ours."""
@@ -227,6 +243,7 @@ class JetStreamLeases:
             revision=message.metadata.sequence.stream,
             renewed=at,
             said=body.said.encode(),
+            left=body.left,
         )
 
     async def _write(self, name: str, said: bytes, revision: int) -> Claim | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 
 import msgspec
 from nats.aio.msg import Msg
@@ -23,6 +24,8 @@ TROUBLES = (UnsureError, DeniedError, RefusalError)
 
 
 class _Consumer(msgspec.Struct):
+    created: datetime
+    """By the engine's clock."""
     num_pending: int = 0
 
 
@@ -38,8 +41,8 @@ class Watching:
         self._messages: asyncio.Queue[Msg] = asyncio.Queue()
         self._taken = 0
 
-    async def begin(self, bucket: Config) -> None:
-        """Ask for the last of each subject, and for all that follows."""
+    async def begin(self, bucket: Config) -> datetime:
+        """Ask for the last of each subject, and for all that follows; give the engine's time."""
         client = self._connection.client
         inbox = client.new_inbox()
         request = {
@@ -63,6 +66,7 @@ class Watching:
         except (*TROUBLES, NatsError) as error:
             raise worded(self._connection.servers, error) from None
         self.complete = not consumer.num_pending
+        return consumer.created
 
     async def next(self, until: float | None) -> Msg | None:
         """Give the next message; None when there was none until then, or only a sign of life."""

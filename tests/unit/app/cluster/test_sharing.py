@@ -227,6 +227,27 @@ def test_who_was_killed_and_comes_back_is_given_a_share_before_what_it_had(
     share(monkeypatch, play)
 
 
+def test_who_was_killed_after_an_outage_has_asked_until_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it held was renewed long before, and yet what it used counts for a minute."""
+
+    async def play(there: Office) -> None:
+        ann, ben = there.join("ann"), there.join("ben")
+        await there.until(lambda: ann.hears == ben.hears == 3)
+        await there.wait(100)
+        ann.leases.cut = True
+        await there.wait(LAPSE_SECONDS - 30)
+        assert ann.source.client.budget.used > 0
+        await ann.die()
+        again = there.join("ann")
+        await there.until(lambda: again.source.client.budget.per_minute)
+        await there.wait(200)
+        assert again.hears == ben.hears == 3
+
+    share(monkeypatch, play)
+
+
 def test_who_leaves_gives_back_at_once_what_the_last_minute_leaves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
