@@ -27,7 +27,8 @@ from ringback.core.tracker import Tracker
 from ringback.core.watch.defaults import built_in
 from ringback.ports import Batch, Row
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.cluster.partition import Means, Partition
+from ringback.runtime.cluster.means import Means
+from ringback.runtime.cluster.partition import Partition
 from ringback.runtime.logs import configure_logging
 from ringback.runtime.tuning import restoring, tune
 from ringback.stores.jetstream.engine import Engine
@@ -209,8 +210,8 @@ async def _run(engine: Engine, number: int, last: int) -> float:
     await partition.load()
     began = time.perf_counter()
     task = asyncio.create_task(partition.run())
-    await partition.read(last)
-    await partition.committed()
+    await partition.reading.read(last)
+    await partition.writing.committed()
     took = time.perf_counter() - began
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -8,21 +8,61 @@ from typing import Any
 
 import msgspec
 
+from ringback.core.gaps import Gap
 from ringback.core.policy import Policy
 from ringback.core.snapshots import Snapshot
 from ringback.core.watch.rules import RuleSet
-from ringback.ports import PartitionStore, Step
-from ringback.runtime.cluster.partition import Means
+from ringback.ports import PartitionStore, Row, Step
+from ringback.runtime.cluster.means import Means
 from ringback.runtime.cluster.tracking import ROLE, Tracking
 from ringback.stores.memory_log import MemoryInputLog, MemoryPartitionStore, MemoryStepLog
 from ringback.wire.cloudevents import Encoder
-from ringback.wire.log import Alive, Hearing, Message, Seen, encode_message
-from support.callbacks import few
+from ringback.wire.inputs import BeginSilence, Deed, MatcherText, encode_deed
+from ringback.wire.log import Alive, Done, Hearing, Message, Seen, encode_message
+from support.callbacks import agent, at, customer, few, queue, snapshot
 from support.runtime import LoopClock, settled
 
-__all__ = ["Logs", "NoWants", "kill"]
+__all__ = [
+    "ALERTING",
+    "KEEP",
+    "Cut",
+    "Logs",
+    "NoWants",
+    "done",
+    "gaps",
+    "kill",
+    "scheduled",
+    "silence",
+    "waiting",
+]
 
 KEEP = timedelta(days=2)
+ALERTING = snapshot(agent(state="alerting"))
+
+
+def waiting(seconds: float = 0.0, conversation: str = "c-1") -> Snapshot:
+    """Show a callback that waits in a queue since then."""
+    return snapshot(
+        customer(state="connected", connected_at=seconds),
+        queue(state="connected"),
+        conversation=conversation,
+    )
+
+
+def scheduled(seconds: float, conversation: str = "c-1") -> Snapshot:
+    """Show a callback that is scheduled for then."""
+    return snapshot(customer(state="scheduled", scheduled_at=seconds), conversation=conversation)
+
+
+def done(deed: Deed) -> Done:
+    """Put what somebody did."""
+    return Done(encode_deed(deed))
+
+
+def silence(name: str, seconds: float) -> Done:
+    """Let somebody begin a silence of warnings until then."""
+    matchers = [MatcherText("severity", "warning")]
+    return done(BeginSilence(matchers, at(seconds), "you", id=name))
 
 
 class NoWants:
@@ -39,6 +79,18 @@ class NoWants:
     async def suspect(self, queue_ids: Sequence[str]) -> None:
         """Keep that."""
         self.suspected.append(list(queue_ids))
+
+
+class Cut(MemoryPartitionStore):
+    """A store whose process is gone after so many rows."""
+
+    left = 10**9
+
+    async def _append(self, row: Row, reached: int, told: Sequence[tuple[bytes, str]]) -> None:
+        if self.left == 0:
+            await asyncio.Event().wait()
+        self.left -= 1
+        await super()._append(row, reached, told)
 
 
 class Logs:
@@ -69,6 +121,18 @@ class Logs:
         await settled()
         assert tracking.partitions[partition].loaded
         return tracking
+
+    async def cut(self) -> tuple[Tracking, Cut]:
+        """Make a process that has loaded partition 0, with a store that is to be cut."""
+        store = Cut(self.steps, 0)
+
+        async def open_store(_: int) -> PartitionStore:
+            return store
+
+        tracking = self.tracking(open_store)
+        await tracking.take(f"{ROLE}.0")
+        await asyncio.sleep(1)
+        return tracking, store
 
     def means(self) -> Means:
         """What a process has."""
@@ -127,6 +191,11 @@ class Logs:
             (event["id"], event["type"].removeprefix("ringback.").removesuffix(".v1"))
             for event in await self.events()
         ]
+
+
+def gaps(tracking: Tracking, partition: int = 0) -> list[Gap]:
+    """Give the gaps that a partition knows of."""
+    return list(tracking.partitions[partition].tracker.repair.ledger.gaps.values())
 
 
 async def kill(tracking: Tracking) -> None:

@@ -15,7 +15,7 @@ from ringback.core.snapshots import Snapshot
 from ringback.core.watch.defaults import built_in
 from ringback.ports import Input, PartitionStore, Step
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.cluster.partition import Means
+from ringback.runtime.cluster.means import Means
 from ringback.runtime.cluster.tracking import Tracking
 from ringback.simulator.centre import ContactCentre
 from ringback.simulator.options import Options
@@ -116,7 +116,9 @@ async def closed(processes: Sequence[Tracking]) -> None:
 
 def caught_up(process: Tracking, partitions: int) -> bool:
     found = process.partitions.values()
-    return len(found) == partitions and all(one.begun and one.caught_up for one in found)
+    return len(found) == partitions and all(
+        one.progress.begun and one.reading.caught_up for one in found
+    )
 
 
 async def test_a_timer_fires_once_by_the_engines_clock_whoever_is_there(nats_url: str) -> None:

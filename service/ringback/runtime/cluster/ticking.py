@@ -7,10 +7,12 @@ whoever has put it and however often. Each is named after its deadline, so two o
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from ringback.errors import StoreError
-from ringback.ports import Clock, InputLog
+from ringback.runtime.cluster.means import Means
+from ringback.runtime.cluster.progress import Progress
+from ringback.runtime.cluster.reading import Reading
+from ringback.runtime.cluster.writing import Writing
 from ringback.wire.log import Tick, encode_message
 
 __all__ = ["QUIET", "Ticking"]
@@ -29,40 +31,17 @@ _MILLISECOND = timedelta(milliseconds=1)
 _TICK = encode_message(Tick())
 
 
-class Timed(Protocol):
-    """Whose deadlines they are."""
-
-    number: int
-    """The partition."""
-    reached: int
-    """The last input that was read."""
-    read_at: float
-    """When that was, on the loop's clock."""
-    waking_at: int | None
-    """What is waited for, milliseconds since the epoch."""
-    rearm: asyncio.Event
-    """Set when something became due earlier than that."""
-
-    begun: bool
-    """Whether it is known what time it is."""
-
-    def now(self) -> datetime:
-        """How far time has come in the log."""
-
-    def next_deadline(self) -> datetime | None:
-        """When time alone next has something to do."""
-
-    async def read(self, sequence: int) -> None:
-        """Wait until an input was read."""
-
-
 class Ticking:
     """Puts ticks for one partition, one at a time."""
 
-    def __init__(self, partition: Timed, inputs: InputLog, clock: Clock) -> None:
-        self._partition = partition
-        self._inputs = inputs
-        self._clock = clock
+    def __init__(
+        self, progress: Progress, reading: Reading, writing: Writing, means: Means
+    ) -> None:
+        self._progress = progress
+        self._reading = reading
+        self._writing = writing
+        self._inputs = means.inputs
+        self._clock = means.clock
         self._ahead = timedelta()
         """How far our clock is ahead of the engine's, at least; negative when it is behind."""
         self.ticks = 0
@@ -78,10 +57,10 @@ class Ticking:
             deadline = await self._due()
             again = again + 1 if deadline is not None and deadline == missed else 0
             await self._tick(deadline, again)
-            missed = self._partition.next_deadline()
+            missed = self._progress.next_deadline()
             if missed is not None and missed == deadline:
                 # It was too early by the engine's clock, or is an old one that was known already.
-                early = (missed - self._partition.now()).total_seconds()
+                early = (missed - self._progress.now()).total_seconds()
                 await asyncio.sleep(min(LONGEST, max(SHORTEST, early)))
 
     async def _due(self) -> datetime | None:
@@ -90,39 +69,39 @@ class Ticking:
         Nothing has come as it begins: then there may be much to do already.
         """
         loop = asyncio.get_running_loop()
-        partition = self._partition
+        progress, writing = self._progress, self._writing
         while True:
-            partition.rearm.clear()
-            deadline = partition.next_deadline()
-            quiet = partition.read_at + QUIET - loop.time()
+            writing.rearm.clear()
+            deadline = progress.next_deadline()
+            quiet = progress.read_at + QUIET - loop.time()
             delay = min(LONGEST, quiet)
-            partition.waking_at = None
+            writing.waking_at = None
             if deadline is not None:
                 left = (deadline - self._engine_now()).total_seconds()
                 if left <= 0:
                     return deadline
                 delay = min(delay, left)
-                partition.waking_at = (deadline - _EPOCH) // _MILLISECOND
-            if quiet <= 0 or not partition.begun:
+                writing.waking_at = (deadline - _EPOCH) // _MILLISECOND
+            if quiet <= 0 or not progress.begun:
                 return None
             try:
                 async with asyncio.timeout(max(SHORTEST, delay)):
-                    await partition.rearm.wait()
+                    await writing.rearm.wait()
             except TimeoutError:
                 pass
 
     async def _tick(self, deadline: datetime | None, again: int) -> None:
         """Put a tick and wait until it is read back."""
-        partition = self._partition
+        progress = self._progress
         if deadline is None:
-            once = f"q:{partition.number}:{partition.reached}"
+            once = f"q:{progress.number}:{progress.reached}"
         else:
-            once = f"t:{partition.number}:{(deadline - _EPOCH) // _MILLISECOND}"
+            once = f"t:{progress.number}:{(deadline - _EPOCH) // _MILLISECOND}"
         before = self._clock.now()
         self.waits_since = asyncio.get_running_loop().time()
-        known = partition.reached
+        known = progress.reached
         name = f"{once}:{again}:{known}" if again else once
-        sequence = await self._inputs.put(partition.number, KEY, _TICK, name)
+        sequence = await self._inputs.put(progress.number, KEY, _TICK, name)
         self.ticks += 1
         if sequence <= known and (again or deadline is None):
             # Nobody can have put it before that was read after which it is named.
@@ -131,11 +110,11 @@ class Ticking:
                 f"what is put comes before {known}, which was read",
                 "the partition is loaded anew; see what the engine has lost",
             )
-        await partition.read(sequence)
+        await self._reading.read(sequence)
         self.waits_since = None
         if sequence > known and self._clock.now() - before < PROMPT:
             # The engine has taken it after we have looked at our clock.
-            self._ahead = before - partition.now()
+            self._ahead = before - progress.now()
 
     def _engine_now(self) -> datetime:
         return self._clock.now() - self._ahead

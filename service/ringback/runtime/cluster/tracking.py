@@ -8,7 +8,8 @@ import structlog
 
 from ringback.errors import Fenced, StoreError
 from ringback.ports import PartitionStore
-from ringback.runtime.cluster.partition import Means, Partition
+from ringback.runtime.cluster.means import Means
+from ringback.runtime.cluster.partition import Partition
 from ringback.runtime.pipeline import RESTART
 from ringback.runtime.supervision import STALLED
 from ringback.wire.inputs import Ruling, encode_deed
@@ -115,9 +116,9 @@ class Tracking:
 
     def lag_of(self, partition: Partition) -> float:
         """Say how far one partition is behind; 0 where nothing more was to be read."""
-        if partition.caught_up or not partition.begun:
+        if partition.reading.caught_up or not partition.progress.begun:
             return 0.0
-        return max(0.0, (self.means.clock.now() - partition.now()).total_seconds())
+        return max(0.0, (self.means.clock.now() - partition.progress.now()).total_seconds())
 
     @property
     def conversations(self) -> int:
@@ -128,7 +129,10 @@ class Tracking:
         """Say what does not progress; None when all does."""
         now = asyncio.get_running_loop().time()
         for number, partition in self.partitions.items():
-            waits = {"commit": partition.pending_since, "input": partition.ticking.waits_since}
+            waits = {
+                "commit": partition.writing.pending_since,
+                "input": partition.ticking.waits_since,
+            }
             for what, since in waits.items():
                 if since is not None and now - since > STALLED:
                     return f"partition {number}: {what} makes no progress for {now - since:.0f} s"
