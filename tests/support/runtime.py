@@ -12,7 +12,8 @@ from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.errors import FrameError
 from ringback.ports import Batch, Clock, Entry, Intake, Store
-from ringback.runtime.pipeline import Pipeline, Recorder
+from ringback.runtime.intake import Recorder
+from ringback.runtime.pipeline import Pipeline
 from ringback.stores.memory import MemoryStore
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder

@@ -9,7 +9,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -28,6 +27,7 @@ from ringback.ports import Batch, Clock, Reading, Row, Store
 from ringback.runtime.desk import Freshness
 from ringback.runtime.firing import Firing
 from ringback.runtime.gathering import GROUP, Gathering
+from ringback.runtime.intake import RESTART, Quarantine, Recorder
 from ringback.runtime.missing import missed_in
 from ringback.wire.cloudevents import Encoder
 from ringback.wire.decode import Decoder
@@ -46,27 +46,9 @@ from ringback.wire.inputs import (
 )
 from ringback.wire.surveys import decode_survey
 
-__all__ = ["RESTART", "Pipeline", "Quarantine"]
+__all__ = ["Pipeline", "take_reading"]
 
 log = structlog.get_logger(__name__)
-
-RESTART = "restart"
-
-
-class Quarantine(Protocol):
-    """Where frames go that cannot be understood."""
-
-    def put(self, frame: bytes | str, error: FrameError, now: datetime) -> None:
-        """Keep a bad frame, within bounds, with its reason."""
-
-
-class Recorder(Protocol):
-    """Where all that the core consumes is kept, for replays."""
-
-    def __call__(
-        self, at: datetime, frame: bytes | str, kind: str, reading: Reading | None = None, /
-    ) -> None:
-        """Keep one record; never raises."""
 
 
 class Pipeline(Gathering):

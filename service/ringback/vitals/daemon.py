@@ -13,7 +13,8 @@ from ringback.core.tracker import Tracker
 from ringback.errors import FrameFault
 from ringback.ports import Source
 from ringback.runtime.daemon import Daemon
-from ringback.runtime.pipeline import RESTART, Pipeline
+from ringback.runtime.intake import RESTART
+from ringback.runtime.pipeline import Pipeline
 from ringback.vitals.measuring import counter, counters, gauge
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure

@@ -25,7 +25,7 @@ from ringback.ports import Clock, InputLog, Reading, Source, StepLog, Wishes
 from ringback.runtime.cluster.naming import Naming
 from ringback.runtime.cluster.putting import MOST, Putting
 from ringback.runtime.cluster.wishing import Wishing
-from ringback.runtime.pipeline import RESTART, Quarantine, Recorder
+from ringback.runtime.intake import RESTART, Quarantine, Recorder
 from ringback.runtime.tasks import together
 from ringback.wire.decode import Decoder
 from ringback.wire.inputs import Gap, encode_gap, encode_pulse, encode_settings

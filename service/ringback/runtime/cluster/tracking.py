@@ -10,7 +10,7 @@ from ringback.errors import Fenced, StoreError
 from ringback.ports import PartitionStore
 from ringback.runtime.cluster.means import Means
 from ringback.runtime.cluster.partition import Partition
-from ringback.runtime.pipeline import RESTART
+from ringback.runtime.intake import RESTART
 from ringback.runtime.supervision import STALLED
 from ringback.wire.inputs import Ruling, encode_deed
 from ringback.wire.log import EVERYBODY, Done, encode_message

@@ -10,7 +10,7 @@ from ringback.core.snapshots import QueueSettings
 from ringback.core.watch.feed_kinds import Pulse
 from ringback.ports import Intake, Reading
 from ringback.runtime.cluster.listening import STOPPED, last_heard
-from ringback.runtime.pipeline import RESTART
+from ringback.runtime.intake import RESTART
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.wire.log import (
     Alive,
