@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import nats
 from nats.errors import Error as NatsError
 
@@ -172,6 +173,19 @@ class Node:
         return True
 
 
+async def _know_one_another(nodes: Sequence[Node]) -> None:
+    """Wait until whoever leads them has heard of all, or it makes no streams of so many copies."""
+    async with asyncio.timeout(PATIENCE), httpx.AsyncClient(trust_env=False) as web:
+        while True:
+            for node in nodes:
+                answer = await web.get(f"{node.monitor}/jsz")
+                others = answer.json().get("meta_cluster", {}).get("replicas", ())
+                here = [one for one in others if one.get("current") and not one.get("offline")]
+                if len(here) == len(nodes) - 1:
+                    return
+            await asyncio.sleep(0.05)
+
+
 async def _ignore(_: Exception) -> None:
     """Say nothing of servers that are not there yet."""
 
@@ -247,6 +261,7 @@ cluster {{ name: "ringback", listen: "{addresses[index]}", routes: [{routes}] }}
             await node.start()
         for node in nodes:
             await node.ready()
+        await _know_one_another(nodes)
         yield nodes
     finally:
         for node in nodes:
