@@ -1,8 +1,8 @@
 """Steps a second into NATS JetStream, against a bare publish loop with the same headers.
 
-One server, the one that users are told to run, on this machine: its share of the processors is in
-every figure. A step is all of it: deciding on a snapshot, encoding what is told, and storing the
-row fenced. The bare loop stores the very same bytes by nats-py alone.
+One server on this machine, the oldest unless `RINGBACK_NATS` says otherwise: its share of the
+processors is in every figure. A step is all of it: deciding on a snapshot, encoding what is told,
+and storing the row fenced. The bare loop stores the very same bytes by nats-py alone.
 """
 
 import asyncio
@@ -37,7 +37,6 @@ from ringback.wire.cloudevents import Encoder
 from ringback.wire.log import Seen, encode_message
 from ringback.wire.steps import StepBody, encode_step
 from support.engine import engine_settings, shared_server
-from support.nats import Server
 
 FEW = 4_000
 MANY = 16_000
@@ -234,7 +233,7 @@ def measure() -> Iterator[Figure]:
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
-            shared_server(Path(folder), Server.CURRENT) as url,
+            shared_server(Path(folder)) as url,
         ):
             for steps, in_flight, reach in ((FEW, 1, 0.5), (MANY, SEVERAL, 0.25)):
                 rates = asyncio.run(_against(url, steps, in_flight))

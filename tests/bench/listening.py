@@ -2,8 +2,8 @@
 
 All of it counts: decoding a frame with privacy, naming and packing its snapshot, and storing it in
 order of its conversation. The bare loop stores the very same bytes under the same names by nats-py
-alone. One server, the one that users are told to run, on this machine: its share of the processors
-is in both.
+alone. One server on this machine, the oldest unless `RINGBACK_NATS` says otherwise: its share of
+the processors is in both.
 """
 
 import asyncio
@@ -27,7 +27,6 @@ from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.subjects import partition_of
 from ringback.wire.log import Seen, decode_message
 from support.engine import engine_settings, shared_server
-from support.nats import Server
 from support.runtime import LostFrames, decoder
 
 FRAMES = 20_000
@@ -93,7 +92,7 @@ def measure() -> Iterator[Figure]:
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
-            shared_server(Path(folder), Server.CURRENT) as url,
+            shared_server(Path(folder)) as url,
         ):
             rates = asyncio.run(_rates(url))
     except pytest.skip.Exception as missing:
