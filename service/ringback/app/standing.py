@@ -20,7 +20,6 @@ from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.leases import JetStreamLeases, budgets_of, leases_of
 from ringback.stores.jetstream.standing import (
     PartitionStanding,
-    StreamStanding,
     partition_standing,
     stream_standing,
 )
@@ -30,10 +29,10 @@ from ringback.terminal.standing import (
     MemberLine,
     OwnerLine,
     Standing,
-    StreamLine,
     print_standing,
 )
 from ringback.wire.members import MEMBER, decode_member
+from ringback.wire.standing import StreamStanding
 
 __all__ = ["show", "standing_of"]
 
@@ -119,7 +118,7 @@ class _Looking:
             members=members,
             partitions=owners,
             alert=alert,
-            streams=[_stream(one) for one in found],
+            streams=found,
             problems=[
                 *(
                     f"{name} is not there: no process has run yet"
@@ -199,19 +198,6 @@ def _owner(
 
 def _age(claim: Claim, now: datetime) -> float:
     return round(max(0.0, (now - claim.renewed).total_seconds()), 3)
-
-
-def _stream(one: StreamStanding) -> StreamLine:
-    return StreamLine(
-        name=one.name,
-        messages=one.messages,
-        bytes=one.bytes,
-        first=one.first,
-        last=one.last,
-        replicas=one.replicas,
-        leader=one.leader,
-        behind=one.behind,
-    )
 
 
 def _problems(

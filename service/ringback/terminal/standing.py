@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ringback.terminal.words import clean, duration, line, plural
+from ringback.wire.standing import StreamStanding
 
-__all__ = ["MemberLine", "OwnerLine", "Standing", "StreamLine", "print_standing"]
+__all__ = ["MemberLine", "OwnerLine", "Standing", "print_standing"]
 
 MEBIBYTE = 1024 * 1024
 
@@ -48,19 +49,6 @@ class OwnerLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     last_step: datetime | None = None
 
 
-class StreamLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One stream or bucket."""
-
-    name: str
-    messages: int
-    bytes: int
-    first: datetime | None
-    last: datetime | None
-    replicas: int
-    leader: str
-    behind: list[str]
-
-
 class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """All that is looked at."""
 
@@ -70,7 +58,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     members: list[MemberLine]
     partitions: list[OwnerLine]
     alert: OwnerLine
-    streams: list[StreamLine]
+    streams: list[StreamStanding]
     problems: list[str]
     """What has to be mended: something has no owner, or is far behind."""
     warnings: list[str]

@@ -9,9 +9,10 @@ from ringback.runtime.cluster.ownership import Duty, Ownership
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.leases import JetStreamLeases, leases_of
-from ringback.stores.jetstream.standing import StreamStanding, stream_standing
+from ringback.stores.jetstream.standing import stream_standing
 from ringback.stores.jetstream.subjects import Subjects
 from ringback.wire.members import Member
+from ringback.wire.standing import StreamStanding
 from support.nats import Node, cluster
 
 NAMES = [f"track.{number}" for number in range(6)]

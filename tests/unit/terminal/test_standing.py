@@ -11,9 +11,9 @@ from ringback.terminal.standing import (
     MemberLine,
     OwnerLine,
     Standing,
-    StreamLine,
     print_standing,
 )
+from ringback.wire.standing import StreamStanding
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 OWNED = OwnerLine(
@@ -44,7 +44,7 @@ STANDING = Standing(
     partitions=[OWNED],
     alert=OwnerLine(name="alert", owner="there", lease_age_seconds=90.0),
     streams=[
-        StreamLine(
+        StreamStanding(
             name="ringback-acme-in",
             messages=123_456,
             bytes=99_000_000,

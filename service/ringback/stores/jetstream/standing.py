@@ -17,30 +17,14 @@ from ringback.stores.jetstream.faults import (
     worded,
 )
 from ringback.stores.jetstream.subjects import Subjects
+from ringback.wire.standing import StreamStanding
 from ringback.wire.steps import decode_step
 
-__all__ = ["PartitionStanding", "StreamStanding", "partition_standing", "stream_standing"]
+__all__ = ["PartitionStanding", "partition_standing", "stream_standing"]
 
 NO_MESSAGE = 10037
 SLOW = timedelta(seconds=10)
 """A replica that has said nothing for so long is not there."""
-
-
-class StreamStanding(msgspec.Struct, frozen=True):
-    """One stream as its servers know it."""
-
-    name: str
-    messages: int
-    bytes: int
-    first: datetime | None
-    """When its first message came that is kept; None while it has none."""
-    last: datetime | None
-    replicas: int
-    """On how many servers it is to be kept."""
-    leader: str
-    """Empty: it has none."""
-    behind: list[str]
-    """Servers that have not all of it, or are not there."""
 
 
 class PartitionStanding(msgspec.Struct, frozen=True):
