@@ -1,7 +1,6 @@
 """What every daemon says of itself: health checks and metrics, read when somebody asks."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ringback.core.clocks import Clock
@@ -15,7 +14,7 @@ from ringback.ports import Source
 from ringback.runtime.daemon import Daemon
 from ringback.runtime.intake import RESTART
 from ringback.runtime.pipeline import Pipeline
-from ringback.vitals.measuring import counter, counters, gauge
+from ringback.vitals.measuring import counter, counters, gauge, measures_of_checks
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
 
@@ -115,7 +114,7 @@ class Vitals:
             self._pipeline.tracker,
             self._pipeline.decoder,
         )
-        yield from self._parts()
+        yield from measures_of_checks(self.checks())
         yield counter("commits", "Transactions committed.", pipeline.commits)
         yield counter(
             "commit_seconds", "How long commits took, all together.", pipeline.commit_seconds
@@ -161,16 +160,6 @@ class Vitals:
                 "last_frame_timestamp_seconds",
                 "When the last frame came.",
                 pipeline.heard_at.timestamp(),
-            )
-
-    def _parts(self) -> Iterator[Measure]:
-        found = Counter(check.status for check in self.checks())
-        for status in Status:
-            yield gauge(
-                "checks",
-                "Parts of the daemon by how they are; /readyz says which, and why.",
-                found[status],
-                status=status.value,
             )
 
     def _gaps(self) -> Iterator[Measure]:

@@ -1,11 +1,13 @@
 """Makes measures of plain numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure, MeasureKind
 
-__all__ = ["counter", "counters", "gauge"]
+__all__ = ["counter", "counters", "gauge", "measures_of_checks"]
 
 Value = TypeVar("Value", bound=str)
 
@@ -26,3 +28,15 @@ def counter(name: str, text: str, value: float, **labels: str) -> Measure:
 def gauge(name: str, text: str, value: float, **labels: str) -> Measure:
     """Give what goes up and down; `name` is without `ringback_`."""
     return Measure(f"ringback_{name}", text, MeasureKind.GAUGE, value, labels)
+
+
+def measures_of_checks(checks: Iterable[Check]) -> Iterator[Measure]:
+    """Give how many parts are well, and how many are not."""
+    found = Counter(check.status for check in checks)
+    for status in Status:
+        yield gauge(
+            "checks",
+            "Parts of the daemon by how they are; /readyz says which, and why.",
+            found[status],
+            status=status.value,
+        )

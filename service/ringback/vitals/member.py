@@ -1,10 +1,9 @@
 """What one process of several says of itself: its parts' checks and numbers, and the engine's."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ringback.runtime.cluster.member import Member
-from ringback.vitals.measuring import gauge
+from ringback.vitals.measuring import measures_of_checks
 from ringback.web.health import Check, Status
 from ringback.web.metrics import Measure
 
@@ -45,14 +44,7 @@ class MemberVitals:
 
     def measures(self) -> Iterator[Measure]:
         """Give every number there is."""
-        found = Counter(check.status for check in self.checks())
-        for status in Status:
-            yield gauge(
-                "checks",
-                "Parts of the daemon by how they are; /readyz says which, and why.",
-                found[status],
-                status=status.value,
-            )
+        yield from measures_of_checks(self.checks())
         if self._member.restored:
             for part in self._measures:
                 yield from part()
