@@ -22,22 +22,8 @@ from ringback.core.watch.silences import SILENCE
 from ringback.ports import Step
 from ringback.simulator.options import Options
 from ringback.stores.jetstream.streams import FORMAT
+from ringback.wire import log
 from ringback.wire.inputs import Acknowledge, BeginSilence, EndSilence, MatcherText, encode_deed
-from ringback.wire.log import (
-    Alive,
-    Beaten,
-    Done,
-    Follows,
-    Hearing,
-    Message,
-    ReadFailed,
-    Seen,
-    Settled,
-    Surveyed,
-    Tick,
-    decode_message,
-    encode_message,
-)
 from ringback.wire.steps import StepBody, decode_step, encode_step
 from support.book import Book
 from support.callbacks import at
@@ -84,32 +70,32 @@ def _(step: StepBody) -> Any:
     return [step.key, step.wake_at, step.reached, len(step.events), step.subjects]
 
 
-def _inputs(book: Book) -> Iterator[Message]:
+def _inputs(book: Book) -> Iterator[log.Message]:
     """Give at least one of every kind, with all that it can hold."""
-    seen = [put.message for put in book.logs.inputs if isinstance(put.message, Seen)]
-    settled = [put.message for put in book.logs.inputs if isinstance(put.message, Settled)]
+    seen = [put.message for put in book.logs.inputs if isinstance(put.message, log.Seen)]
+    settled = [put.message for put in book.logs.inputs if isinstance(put.message, log.Settled)]
     chosen = seen[:: len(seen) // MOST_SNAPSHOTS]
     yield from chosen
     yield from settled[:: book.partitions]
     read: Snapshot = msgspec.structs.replace(chosen[0].snapshot, read_at=at(60))
-    yield Seen(read, at(60.5))
+    yield log.Seen(read, at(60.5))
     place = Place("c-1", frozenset({State.WAITING}), "queue-1", "user-1")
-    yield Surveyed(Survey(at(61), at(53), [read], [place]), at(61.5))
-    yield ReadFailed("c-1")
+    yield log.Surveyed(Survey(at(61), at(53), [read], [place]), at(61.5))
+    yield log.ReadFailed("c-1")
     topics = ["v2.routing.queues.queue-1.conversations"]
-    yield Hearing("a-1", "connected", topics=topics, reads=True)
-    yield Hearing("a-1", "disconnected", "cut", at(62), topics, reads=True)
-    yield Follows("a-1", ["queue-1", "queue-2"])
-    yield Alive("a-1", 17, 1)
-    yield Beaten("a-1", Pulse(at(63), at(64), timedelta(seconds=1.5)))
+    yield log.Hearing("a-1", "connected", topics=topics, reads=True)
+    yield log.Hearing("a-1", "disconnected", "cut", at(62), topics, reads=True)
+    yield log.Follows("a-1", ["queue-1", "queue-2"])
+    yield log.Alive("a-1", 17, 1)
+    yield log.Beaten("a-1", Pulse(at(63), at(64), timedelta(seconds=1.5)))
     matchers = [MatcherText("rule", "late", prefix=True)]
     for deed in (
         Acknowledge("c-1/late/1", "ann"),
         BeginSilence(matchers, at(3600), "ann", "works", f"{SILENCE}1"),
         EndSilence(f"{SILENCE}1", "ann"),
     ):
-        yield Done(encode_deed(deed))
-    yield Tick()
+        yield log.Done(encode_deed(deed))
+    yield log.Tick()
 
 
 def _steps(book: Book) -> Iterator[StepBody]:
@@ -143,8 +129,8 @@ def main() -> None:
     book = Book(2, 3, options, Policy(due_grace=timedelta(seconds=1)))
     book.play(40)
     PRESENT.mkdir(parents=True, exist_ok=True)
-    inputs = map(encode_message, _inputs(book))
-    _write(PRESENT / INPUTS, ((body, meaning(decode_message(body))) for body in inputs))
+    inputs = map(log.encode_message, _inputs(book))
+    _write(PRESENT / INPUTS, ((body, meaning(log.decode_message(body))) for body in inputs))
     steps = map(encode_step, _steps(book))
     _write(PRESENT / STEPS, ((body, meaning(decode_step(body))) for body in steps))
 

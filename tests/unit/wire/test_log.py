@@ -9,21 +9,7 @@ from ringback.core.snapshots import Medium, QueueSettings, Role, Sighting, Snaps
 from ringback.core.surveys import Survey
 from ringback.core.watch.feed_kinds import Pulse
 from ringback.errors import FrameError
-from ringback.wire.log import (
-    Alive,
-    Beaten,
-    Done,
-    Follows,
-    Hearing,
-    Message,
-    ReadFailed,
-    Seen,
-    Settled,
-    Surveyed,
-    Tick,
-    decode_message,
-    encode_message,
-)
+from ringback.wire import log
 from ringback.wire.steps import StepBody, decode_step, encode_step
 
 AT = datetime(2026, 11, 25, 8, 0, 0, 123_000, tzinfo=UTC)
@@ -38,27 +24,27 @@ SNAPSHOT = Snapshot(
 @pytest.mark.parametrize(
     "message",
     [
-        Seen(SNAPSHOT, AT),
-        Surveyed(Survey(AT, AT, [SNAPSHOT])),
-        ReadFailed("c-1"),
-        Settled(QueueSettings("q-1", auto_dial_seconds=30)),
-        Follows("a", ["q1", "q2"]),
-        Hearing("a", "disconnected", "cut", AT, ["v2.users.u.conversations"], reads=True),
-        Alive("a", 3, 1),
-        Beaten("a", Pulse()),
-        Done(b'{"action":"end_silence","silenceId":"s","by":"b"}'),
-        Tick(),
+        log.Seen(SNAPSHOT, AT),
+        log.Surveyed(Survey(AT, AT, [SNAPSHOT])),
+        log.ReadFailed("c-1"),
+        log.Settled(QueueSettings("q-1", auto_dial_seconds=30)),
+        log.Follows("a", ["q1", "q2"]),
+        log.Hearing("a", "disconnected", "cut", AT, ["v2.users.u.conversations"], reads=True),
+        log.Alive("a", 3, 1),
+        log.Beaten("a", Pulse()),
+        log.Done(b'{"action":"end_silence","silenceId":"s","by":"b"}'),
+        log.Tick(),
     ],
 )
-def test_a_message_comes_back(message: Message) -> None:
-    found = decode_message(encode_message(message))
+def test_a_message_comes_back(message: log.Message) -> None:
+    found = log.decode_message(log.encode_message(message))
     assert type(found) is type(message)
-    assert encode_message(found) == encode_message(message)
+    assert log.encode_message(found) == log.encode_message(message)
 
 
 def test_a_message_of_a_later_version_is_an_error() -> None:
     with pytest.raises(FrameError):
-        decode_message(msgspec.msgpack.encode(["of_a_later_version", 1]))
+        log.decode_message(msgspec.msgpack.encode(["of_a_later_version", 1]))
 
 
 def test_a_step_comes_back_and_one_of_a_later_version_too() -> None:
