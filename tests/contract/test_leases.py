@@ -15,7 +15,7 @@ from ringback.ports import Claim, Leases
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream import leases
 from ringback.stores.jetstream.connection import Connection
-from ringback.stores.jetstream.leases import JetStreamLeases, leases_of
+from ringback.stores.jetstream.leases import JetStreamLeases, budgets_of, leases_of
 from ringback.stores.jetstream.streams import ensure
 from ringback.stores.jetstream.subjects import Subjects
 from ringback.stores.memory_leases import LeaseTable
@@ -39,6 +39,16 @@ async def bucket(
         config = leases_of(settings, Subjects("ringback", "o.r*g"))
         await ensure(connection, config)
         yield lambda name: JetStreamLeases(connection, config, name), node, connection
+
+
+@asynccontextmanager
+async def budgets(folder: Path) -> AsyncIterator[Callable[[str], JetStreamLeases]]:
+    """Give leases of the other bucket, whose keys outlive their holder by minutes."""
+    async with bucket(folder) as (_, node, connection):
+        settings = JetStreamSettings(servers=node.url, replicas=1)
+        config = budgets_of(settings, Subjects("ringback", "o.r*g"))
+        await ensure(connection, config)
+        yield lambda name: JetStreamLeases(connection, config, name)
 
 
 @pytest_asyncio.fixture(params=["memory", *Server])
@@ -279,13 +289,8 @@ async def test_what_a_former_life_held_is_the_next_ones_once_it_has_long_not_ren
 ) -> None:
     soon = {"member.ann": SECONDS, "channels.1": 2 * SECONDS}
     monkeypatch.setattr(leases, "former_seconds", lambda name: soon.get(name, 3600.0))
-    async with bucket(tmp_path) as (_, node, connection):
-        settings = JetStreamSettings(servers=node.url, replicas=1)
-        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
-        await ensure(connection, config)
-        before, after, ben = (
-            JetStreamLeases(connection, config, name) for name in ("ann", "ann", "ben")
-        )
+    async with budgets(tmp_path) as make:
+        before, after, ben = (make(name) for name in ("ann", "ann", "ben"))
         dead = await claimed(before, "channels.1")
         for name in ("member.ann", "channels.2"):
             await claimed(before, name)
@@ -308,11 +313,8 @@ async def test_a_third_life_does_not_wait_anew(
 ) -> None:
     """How long ago the second has found what the first held, the engine's clock tells."""
     monkeypatch.setattr(leases, "former_seconds", {"channels.1": SECONDS}.get)
-    async with bucket(tmp_path) as (_, node, connection):
-        settings = JetStreamSettings(servers=node.url, replicas=1)
-        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
-        await ensure(connection, config)
-        first, second, third = (JetStreamLeases(connection, config, "ann") for _ in range(3))
+    async with budgets(tmp_path) as make:
+        first, second, third = (make("ann") for _ in range(3))
         held = await claimed(first, "channels.1")
         await asyncio.sleep(SECONDS)  # however long the first has been dead
         async with Watch(second) as watch:
@@ -327,13 +329,8 @@ async def test_a_third_life_does_not_wait_anew(
 
 async def test_a_life_that_goes_on_after_all_keeps_what_it_held(tmp_path: Path) -> None:
     """Two processes of one name: the second takes the first for dead, until that renews."""
-    async with bucket(tmp_path) as (_, node, connection):
-        settings = JetStreamSettings(servers=node.url, replicas=1)
-        config = leases.budgets_of(settings, Subjects("ringback", "o.r*g"))
-        await ensure(connection, config)
-        first, second, onlooker = (
-            JetStreamLeases(connection, config, name) for name in ("ann", "ann", "ben")
-        )
+    async with budgets(tmp_path) as make:
+        first, second, onlooker = (make(name) for name in ("ann", "ann", "ben"))
         held = await claimed(first, "channels.1")
         assert not (await onlooker.look())["channels.1"].left
         async with Watch(second):

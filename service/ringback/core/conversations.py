@@ -42,8 +42,7 @@ class Conversations:
     ) -> None:
         self.entries = resting.entries
         """By id, each as it lies, to be opened."""
-        self.resting = resting
-        """When each is to be looked at."""
+        self._resting = resting
         self.adoption = Adoption(resting.entries, life, self.keep)
         """Puts other rules in force."""
         self._life = life
@@ -61,7 +60,7 @@ class Conversations:
     @property
     def stages(self) -> Counter[str]:
         """How many there are by the state of their latest open callback."""
-        return self.resting.stages
+        return self._resting.stages
 
     def ids(self) -> Iterable[str]:
         """Give every id."""
@@ -108,13 +107,13 @@ class Conversations:
     ) -> Change:
         """Put one back, or keep it for the first time."""
         before = entry.queue_id
-        change = self.resting.keep(conversation, entry, now, events)
+        change = self._resting.keep(conversation, entry, now, events)
         self.adoption.kept(entry)
         waits = conversation.stage in _IN_QUEUE
         self._queues.moved(conversation.id, before, entry.queue_id if waits else None)
         if self._contacts.on:
             for other in self._contacts.note(conversation):
-                self.resting.wake(other, now)
+                self._resting.wake(other, now)
         return change
 
     def keep_anew(self, conversation_id: str, now: datetime) -> Change:
@@ -154,16 +153,16 @@ class Conversations:
                     carried.append(row[0])
                 yield row
 
-        self.resting.load(noted(), now)
+        self._resting.load(noted(), now)
         for key in alarmed:
             # The other may have ended in the instant before the restart.
-            self.resting.wake(key, now)
+            self._resting.wake(key, now)
         for key in carried:
             self._carry_on(key, now)
 
     def mirror(self, key: str, state: bytes | None, now: datetime) -> None:
         """Take over what another has made of one; None: it is gone."""
-        self.resting.mirror(key, state, now)
+        self._resting.mirror(key, state, now)
         if self._contacts.on:
             self._contacts.note(Conversation("", key) if state is None else unpack(state))
 
@@ -177,12 +176,12 @@ class Conversations:
 
         Reads that its alerts wait for were asked for by another: that is to be done again.
         """
-        soon = self.resting.carry_on(key, now + LEAD + PATIENCE)
+        soon = self._resting.carry_on(key, now + LEAD + PATIENCE)
         entry = self.entries[key]
         if stage_of(entry.state) in _IN_QUEUE:
             self._queues.moved(key, None, entry.queue_id)
         if soon and self._life.proofs.can_be_had:
-            self.resting.wake(key, now)
+            self._resting.wake(key, now)
 
     def _watch_numbers(self) -> None:
         """Note who waits, by number, as far as that is kept and a rule asks for it."""

@@ -10,7 +10,7 @@ import secrets
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from nats.aio.msg import Msg
@@ -98,8 +98,8 @@ class JetStreamLeases:
         self._bucket = bucket
         self._subjects = bucket.subjects[0].removesuffix(">")
         self._life = secrets.token_hex(8)
-        self._engine_time: tuple[datetime, float] | None = None
-        """The engine's clock at the least, and when on the loop's."""
+        self._loop_began = datetime.min.replace(tzinfo=UTC)
+        """By the engine's clock when the loop's was at 0, or sooner."""
         self._patience = min(MOST_PATIENCE_SECONDS, self.seconds / RENEWALS_A_LEASE)
         self._heartbeat = min(MOST_HEARTBEAT_SECONDS, self.seconds / HEARTBEATS_A_LEASE)
 
@@ -208,15 +208,12 @@ class JetStreamLeases:
 
     def _age(self, renewed: datetime) -> float:
         """Say how old a renewal is at the least, in seconds: by the engine's clock, not by ours."""
-        if self._engine_time is None:
-            return 0.0
-        at, seen = self._engine_time
-        return (at - renewed).total_seconds() + asyncio.get_running_loop().time() - seen
+        return (self._loop_began - renewed).total_seconds() + asyncio.get_running_loop().time()
 
     def _note_time(self, at: datetime) -> None:
         """Take in what the engine's clock has come to."""
-        if self._engine_time is None or self._age(at) < 0:
-            self._engine_time = at, asyncio.get_running_loop().time()
+        elapsed = timedelta(seconds=asyncio.get_running_loop().time())
+        self._loop_began = max(self._loop_began, at - elapsed)
 
     async def _delete(self, name: str, revision: int) -> bool:
         headers = {OPERATION: "DEL", EXPECTED: str(revision)}

@@ -214,7 +214,7 @@ def test_who_was_killed_and_comes_back_is_given_a_share_before_what_it_had(
         again = there.join("ann", modest=True)
         budgets = [one.source.client.budget for one in (again, ben)]
         took = await there.until(lambda: budgets[0].per_minute)
-        assert took < 40
+        assert took < 20
         assert budgets[0].per_minute == budgets[1].per_minute == REQUESTS / 4
         # Of channels there are too few: it does not take what another makes use of.
         while again.hears < 3:

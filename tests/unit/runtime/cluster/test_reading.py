@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -72,11 +72,8 @@ async def test_an_input_that_breaks_the_core_does_not_break_whoever_is_next(
     logs = Logs()
     tracking = await logs.tracked()
 
-    def broken(*_: Any) -> None:
-        raise ZeroDivisionError
-
     with monkeypatch.context() as patch:
-        patch.setattr(Tracker, "observe_settings", broken)
+        patch.setattr(Tracker, "observe_settings", Mock(side_effect=ZeroDivisionError))
         await logs.put(Settled(QueueSettings(QUEUE)))
         await logs.hear(waiting())
         await asyncio.sleep(0.1)
