@@ -1,5 +1,6 @@
 """What becomes of a conversation that has ended: first its records are kept, then a tombstone."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from ringback.core.derivation import Cast, state_of
@@ -26,11 +27,11 @@ def bury(conversation: Conversation, until: datetime) -> Conversation:
     return Conversation(conversation.stage, conversation.id, tombstone=tombstone)
 
 
-def ended_before(conversation: Conversation, limit: datetime) -> bool:
+def ended_before(casts: Iterable[Cast], limit: datetime) -> bool:
     """Whether all that a conversation is seen to have been had ended before then."""
-    return all(
-        state_of(Cast(callback)) is State.DISCONNECTED
-        and any(leg.ended_at is not None for leg in callback.legs)
-        and all(leg.ended_at is None or leg.ended_at < limit for leg in callback.legs)
-        for callback in conversation.callbacks
-    )
+    return all(_ended_before(cast, limit) for cast in casts)
+
+
+def _ended_before(cast: Cast, limit: datetime) -> bool:
+    ends = [leg.ended_at for leg in cast.callback.legs if leg.ended_at is not None]
+    return bool(ends) and max(ends) < limit and state_of(cast) is State.DISCONNECTED

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from ringback.core.changes import Change
 from ringback.core.conversations import Conversations
+from ringback.core.derivation import Cast
 from ringback.core.entries import NEVER
 from ringback.core.records import Conversation, unpack
 from ringback.core.repair import Repair
@@ -73,7 +74,9 @@ class Comparing:
             return None if entry.ruling else self._conversations.keep_anew(key, now)
         for one in conversation.callbacks:
             if one.open:
-                events += self._settling.settle(conversation, one, now, "reconcile", confirmed=True)
+                events += self._settling.settle(
+                    conversation, Cast(one), now, "reconcile", confirmed=True
+                )
         return self._conversations.keep(conversation, entry, now, events)
 
     def _agrees(self, conversation: Conversation, place: Place, picture: Snapshot | None) -> bool:

@@ -5,10 +5,11 @@ rules before anything else, and whoever it matters to learns what has become of 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from ringback.core.changes import Change
+from ringback.core.derivation import Cast
 from ringback.core.entries import Entry
 from ringback.core.events import Event
 from ringback.core.lifecycle import State
@@ -103,11 +104,19 @@ class Conversations:
         return self.adoption.open(entry)
 
     def keep(
-        self, conversation: Conversation, entry: Entry, now: datetime, events: list[Event]
+        self,
+        conversation: Conversation,
+        entry: Entry,
+        now: datetime,
+        events: list[Event],
+        casts: Sequence[Cast] | None = None,
     ) -> Change:
-        """Put one back, or keep it for the first time."""
+        """Put one back, or keep it for the first time.
+
+        `casts` are its legs sorted out, if somebody has done that since they last changed.
+        """
         before = entry.queue_id
-        change = self._resting.keep(conversation, entry, now, events)
+        change = self._resting.keep(conversation, entry, now, events, casts)
         self.adoption.kept(entry)
         waits = conversation.stage in _IN_QUEUE
         self._queues.moved(conversation.id, before, entry.queue_id if waits else None)

@@ -7,8 +7,18 @@ size and its cost stay in proportion.
 
 import heapq
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
-__all__ = ["Deadlines"]
+__all__ = ["Deadlines", "soonest"]
+
+
+def soonest(*instants: datetime | None) -> datetime | None:
+    """Give the earliest of those there are. Written out: it is asked for with every change."""
+    found = None
+    for instant in instants:
+        if instant is not None and (found is None or instant < found):
+            found = instant
+    return found
 
 
 class Deadlines:

@@ -112,12 +112,11 @@ def state_of(cast: Cast) -> State:
 
 def _with_agent(cast: Cast, agent: Leg) -> State:
     calls = [leg for leg in cast.calls if leg.phase is not Phase.ENDED]
-    if agent.held or any(call.held for call in calls):
+    if agent.held or (calls and any(call.held for call in calls)):
         return State.HELD
-    if any(call.phase is Phase.CONNECTED and call.role in _OUTSIDE for call in calls):
-        return State.TALKING
     if calls:
-        return State.DIALING
+        reached = any(call.phase is Phase.CONNECTED and call.role in _OUTSIDE for call in calls)
+        return State.TALKING if reached else State.DIALING
     dial = cast.callback.auto_dial
     if (
         dial is not None
@@ -220,11 +219,10 @@ def offers(cast: Cast) -> int:
 
 def holds_of(callback: Callback, until: datetime) -> Holds:
     """Add up the holds until an instant; those of two legs that overlap are one."""
-    if not any(leg.holds for leg in callback.legs):
+    found = [span for leg in callback.legs for span in leg.holds]
+    if not found:
         return NO_HOLDS
-    spans = sorted(
-        (span.start, min(span.end or until, until)) for leg in callback.legs for span in leg.holds
-    )
+    spans = sorted((span.start, min(span.end or until, until)) for span in found)
     total = longest = current = 0.0
     reached: datetime | None = None
     for start, end in spans:
@@ -242,9 +240,10 @@ def holds_of(callback: Callback, until: datetime) -> Holds:
 
 def hold_of(callback: Callback) -> datetime | None:
     """When the hold that lasts began, cloud clock; holds of two legs that overlap are one."""
-    began = min((leg.holds[-1].start for leg in callback.legs if leg.held), default=None)
-    if began is None:
+    held = [leg.holds[-1].start for leg in callback.legs if leg.held]
+    if not held:
         return None
+    began = min(held)
     closed = [span for leg in callback.legs for span in leg.holds if span.end is not None]
     for span in sorted(closed, key=lambda span: span.start, reverse=True):
         if span.start < began < (span.end or began):

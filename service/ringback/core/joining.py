@@ -78,8 +78,9 @@ class Joining:
             return self._next()
         if sighting.peer_id is not None:
             for callback in callbacks:
-                if any(leg.communication_id == sighting.peer_id for leg in callback.legs):
-                    return callback
+                for leg in callback.legs:
+                    if leg.communication_id == sighting.peer_id:
+                        return callback
             if self._comes(sighting.peer_id):
                 return self._next()
         siblings = self._known.get(sighting.participant_id)

@@ -7,6 +7,7 @@ it. Here they meet: a gap that begins or ends casts doubt, a frame, a read or a 
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from ringback.core.deadlines import soonest
 from ringback.core.doubts import Doubts, How
 from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
@@ -128,8 +129,7 @@ class Repair:
 
     def next_deadline(self) -> datetime | None:
         """When there is something to tell or to save."""
-        moments = (self.doubts.next_due(), self._unsaved_since)
-        return min((at for at in moments if at is not None), default=None)
+        return soonest(self.doubts.next_due(), self._unsaved_since)
 
     def unsaved(self) -> dict[str, bytes | None]:
         """Give the rows of the ledger that are to be stored."""
@@ -164,8 +164,8 @@ class Repair:
 
 def _may_have_been_held(conversation: Conversation) -> bool:
     """Whether anything in it was ever connected that can be held: an agent's leg, or a call."""
-    return any(
-        leg.accepted and (leg.medium is Medium.VOICE or leg.role is Role.AGENT)
-        for callback in conversation.callbacks
-        for leg in callback.legs
-    )
+    for callback in conversation.callbacks:
+        for leg in callback.legs:
+            if leg.accepted and (leg.medium is Medium.VOICE or leg.role is Role.AGENT):
+                return True
+    return False

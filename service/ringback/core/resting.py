@@ -1,11 +1,12 @@
 """Conversations at rest: packed, counted by where they are, and armed for their next deadline."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ringback.core.changes import Change
-from ringback.core.deadlines import Deadlines
+from ringback.core.deadlines import Deadlines, soonest
+from ringback.core.derivation import Cast
 from ringback.core.entries import NEVER, Entry
 from ringback.core.events import Event
 from ringback.core.lifecycle import State
@@ -106,8 +107,12 @@ class Resting:
         entry: Entry,
         now: datetime,
         events: list[Event],
+        casts: Sequence[Cast] | None = None,
     ) -> Change:
-        """Put a conversation at rest, again or for the first time, armed for its next deadline."""
+        """Put a conversation at rest, again or for the first time, armed for its next deadline.
+
+        `casts` are its legs sorted out, if somebody has done that since they last changed.
+        """
         key, before = conversation.id, entry.wake_at
         self._count(key, conversation.stage, -1)
         tombstone = conversation.tombstone
@@ -118,7 +123,7 @@ class Resting:
             return Change(key, None, None, events)
         conversation.stage, queue_id = _whereabouts(conversation)
         self._count(key, conversation.stage, 1)
-        wake = self._wake(conversation, now)
+        wake = self._wake(conversation, now, casts)
         entry.wake_at = None if wake is None else _milliseconds(wake, up=True)
         entry.state = pack(conversation)
         entry.queue_id = queue_id
@@ -126,14 +131,15 @@ class Resting:
         self._deadlines.move(key, before, entry.wake_at)
         return Change(key, entry.state, entry.wake_at, events)
 
-    def _wake(self, conversation: Conversation, now: datetime) -> datetime | None:
+    def _wake(
+        self, conversation: Conversation, now: datetime, casts: Sequence[Cast] | None
+    ) -> datetime | None:
         if not conversation.callbacks and conversation.tombstone is not None:
             return conversation.tombstone.until
-        wakes = [conversation.forget_at]
-        wakes += [
-            self._settling.wake_at(conversation, each, now) for each in conversation.callbacks
-        ]
-        return min((wake for wake in wakes if wake is not None), default=None)
+        if casts is None:
+            casts = [Cast(callback) for callback in conversation.callbacks]
+        wakes = [self._settling.wake_at(conversation, cast, now) for cast in casts]
+        return soonest(conversation.forget_at, *wakes)
 
     def _count(self, key: str, stage: str, by: int) -> None:
         if not stage:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ringback.core.clocks import Clock, Skews
+from ringback.core.deadlines import soonest
 from ringback.core.derivation import (
     CLOCKS_DIFFER,
     Cast,
@@ -59,7 +60,7 @@ class Settling:
     def settle(
         self,
         conversation: Conversation,
-        callback: Callback,
+        cast: Cast,
         now: datetime,
         cause: Cause,
         *,
@@ -70,10 +71,10 @@ class Settling:
         `confirmed` means that it is as it should be, whatever a gap has hidden. Any event of a
         callback then says so; `verified` is told where there is no other.
         """
+        callback = cast.callback
         doubted = callback.unverified
         if confirmed and doubted:
             callback.unverified, callback.unverified_at = False, None
-        cast = Cast(callback)
         armed = self._arm(cast)
         events = self._follow(conversation, cast, now, cause)
         if not events:
@@ -120,17 +121,13 @@ class Settling:
         cast = Cast(callback)
         return [self._tell(conversation, cast, now, "timer", effect, kind="unverified")]
 
-    def wake_at(
-        self, conversation: Conversation, callback: Callback, now: datetime
-    ) -> datetime | None:
+    def wake_at(self, conversation: Conversation, cast: Cast, now: datetime) -> datetime | None:
         """When `fire` next has something to do, on the daemon's clock."""
-        cast = Cast(callback)
-        wakes = [self._life.wake_at(conversation, cast, now)]
-        if callback.open:
-            ahead = self._skews.ahead(Clock.CLOUD, now)
-            dials = (self._dial_at(cast), self._miss_at(cast))
-            wakes += [at - ahead for at in dials if at is not None]
-        return min((at for at in wakes if at is not None), default=None)
+        alarm_at = self._life.wake_at(conversation, cast, now)
+        dial_at = soonest(self._dial_at(cast), self._miss_at(cast))
+        if dial_at is None or not cast.callback.open:
+            return alarm_at
+        return soonest(alarm_at, dial_at - self._skews.ahead(Clock.CLOUD, now))
 
     def after_end(
         self, conversation: Conversation, callback: Callback, now: datetime, since: datetime

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ringback.core.clocks import Clock, Skews
 from ringback.core.derivation import Cast, holds_of
@@ -12,12 +13,25 @@ from ringback.core.records import TOMBSTONE, Callback, Conversation, Voicemail
 from ringback.core.settling import Settling
 from ringback.core.snapshots import Medium, Sighting, Snapshot
 
-__all__ = ["Taking"]
+__all__ = ["Taken", "Taking"]
 
 AFTER_END = timedelta(seconds=5)
 """Activity must begin this much after a callback's end to be an anomaly: the clocks differ."""
 HOLD_SECONDS = 1.0
 """A hold that is corrected by less is not told: frames tell ends of holds no better."""
+
+
+class Taken(NamedTuple):
+    """What a snapshot has done to its conversation."""
+
+    changed: bool
+    """Whether it has done anything."""
+    current: bool
+    """Whether it shows legs, and none of them as it once was."""
+    events: list[Event]
+    """Anomalies, and holds of ended callbacks that are known better now."""
+    casts: list[Cast]
+    """The legs of every callback as they are now."""
 
 
 class Taking:
@@ -31,12 +45,8 @@ class Taking:
 
     def take(
         self, conversation: Conversation, snapshot: Snapshot, now: datetime, heard_at: datetime
-    ) -> tuple[bool, bool, list[Event]]:
-        """Let each sighting change its leg.
-
-        Gives whether any did, whether the snapshot shows legs and none of them as it once was, and
-        the anomalies there were.
-        """
+    ) -> Taken:
+        """Let each sighting change its leg."""
         changed = shown = stale = False
         events: list[Event] = []
         ended: dict[int, float] = {}
@@ -69,10 +79,11 @@ class Taking:
                 stale = True
                 self.dropped[verdict] += 1
             changed = _note(callback, sighting, now) or changed
+        casts = [Cast(callback) for callback in conversation.callbacks]
         if snapshot.shows_voice:
-            changed = _note_visible(conversation) or changed
+            changed = _note_visible(casts) or changed
         events += self._corrections(conversation, ended, now, events)
-        return changed or bool(events), shown and not stale, events
+        return Taken(changed or bool(events), shown and not stale, events, casts)
 
     def _after_end(
         self, conversation: Conversation, callback: Callback, sighting: Sighting, now: datetime
@@ -121,15 +132,16 @@ class Taking:
             self._skews.notice(Clock.PROVIDER, ended_at, now)
 
 
-def _note_visible(conversation: Conversation) -> bool:
+def _note_visible(casts: list[Cast]) -> bool:
     """Note with which agents voice legs would be seen, as this snapshot shows both."""
     changed = False
-    for callback in conversation.callbacks:
-        agent = Cast(callback).agent if callback.open else None
+    for cast in casts:
+        callback, agent = cast.callback, cast.agent
         if (
             agent is not None
             and agent.phase is Phase.CONNECTED
             and callback.visible_with != agent.participant_id
+            and callback.open
         ):
             callback.visible_with = agent.participant_id
             changed = True

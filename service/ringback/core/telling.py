@@ -177,11 +177,11 @@ def _clock(callback: Callback, effect: Instant, skew: timedelta, waiting: float)
     A hold that lasts is measured up to the daemon's clock, from a start on the platform's.
     """
     mixed, negative = [], []
-    spans = [span for leg in callback.legs for span in leg.holds]
-    if any(span.mixed or span.end is None for span in spans):
-        mixed.append("holdSeconds")
-    if any(span.negative for span in spans):
-        negative.append("holdSeconds")
+    if spans := [span for leg in callback.legs for span in leg.holds]:
+        if any(span.mixed or span.end is None for span in spans):
+            mixed.append("holdSeconds")
+        if any(span.negative for span in spans):
+            negative.append("holdSeconds")
     waits = callback.waiting_since is not None
     if callback.wait_mixed or (waits and callback.waiting_clock is not effect.clock):
         mixed.append("waitSeconds")

@@ -17,6 +17,7 @@ from ringback.core.changes import Change, changes_of
 from ringback.core.clocks import Skews
 from ringback.core.comparing import Comparing
 from ringback.core.conversations import Conversations
+from ringback.core.deadlines import soonest
 from ringback.core.derivation import Cast, current_queue
 from ringback.core.doubts import How
 from ringback.core.entries import Entry
@@ -177,23 +178,24 @@ class Tracker:
             conversation, early = conversations.open(entry)
             if read_at is None:
                 entry.heard_at = now
-        changed, current, events = self._taking.take(conversation, snapshot, now, entry.heard_at)
+        taken = self._taking.take(conversation, snapshot, now, entry.heard_at)
         how: How = "notification" if read_at is None else "read"
         confirmed = False
         if new:
             self.repair.first_seen(conversation, how, now)
-        elif current or read_at is not None:
+        elif taken.current or read_at is not None:
             # A frame that shows anything as it once was is older than what is known.
             confirmed = self.repair.confirm(conversation, entry, read_at or now, how, now)
         awaited = read_at is not None and self.proofs.came(conversation.id, read_at)
-        if not (changed or confirmed or awaited or early):
+        if not (taken.changed or confirmed or awaited or early):
             return None
-        if new and ended_before(conversation, now - self._policy.keep_ended):
+        if new and ended_before(taken.casts, now - self._policy.keep_ended):
             self.dropped["ended_before_retention"] += 1
             conversation = bury(conversation, now + self._policy.keep_tombstone)
             return conversations.keep(conversation, entry, now, [])
         cause: Cause = "notification" if read_at is None else "reconcile"
-        events = early + events + self._settle(conversation, now, cause, confirmed=confirmed)
+        events = early + taken.events
+        events += self._settle(conversation, taken.casts, now, cause, confirmed=confirmed)
         over = not any(callback.open for callback in conversation.callbacks)
         if over:
             self.repair.over(conversation, how, now)
@@ -201,7 +203,7 @@ class Tracker:
                 self.proofs.forget(conversation.id)
         conversation.forget_at = now + self._policy.keep_ended if over else None
         conversation.confirmed_at = now
-        return conversations.keep(conversation, entry, now, events)
+        return conversations.keep(conversation, entry, now, events, taken.casts)
 
     def glance(self, snapshot: Snapshot, now: datetime) -> None:
         """Learn of the clocks from a snapshot whose conversation has it behind it already."""
@@ -226,8 +228,9 @@ class Tracker:
             entry = self.conversations.entries[conversation_id]
             conversation, events = self.conversations.open(entry)
             for callback in conversation.callbacks:
-                if callback.open and current_queue(Cast(callback)) == queue_id:
-                    events += self._settling.settle(conversation, callback, now, "reconcile")
+                cast = Cast(callback)
+                if callback.open and current_queue(cast) == queue_id:
+                    events += self._settling.settle(conversation, cast, now, "reconcile")
             if events:
                 changes.append(self.conversations.keep(conversation, entry, now, events))
         waiting = self._queues.awaiting(queue_id)
@@ -248,14 +251,13 @@ class Tracker:
 
     def next_deadline(self) -> datetime | None:
         """When `fire_due` next has something to do, on the daemon's clock."""
-        ends = (
+        return soonest(
             self._resting.next_deadline(),
             self.repair.next_deadline(),
             self.silences.next_end(),
             self.waits.next_save(),
             self.feeds.wake_at,
         )
-        return min((end for end in ends if end is not None), default=None)
 
     def fire_due(self, now: datetime, limit: int = 500) -> list[Change]:
         """Fire what is due, earliest first, for at most `limit` conversations.
@@ -296,17 +298,23 @@ class Tracker:
     # What becomes of one
 
     def _settle(
-        self, conversation: Conversation, now: datetime, cause: Cause, *, confirmed: bool
+        self,
+        conversation: Conversation,
+        casts: list[Cast],
+        now: datetime,
+        cause: Cause,
+        *,
+        confirmed: bool,
     ) -> list[Event]:
         """Bring all of a conversation in line; what is alarming of an ended one may be over."""
         events: list[Event] = []
-        for callback in conversation.callbacks:
-            if callback.open:
+        for cast in casts:
+            if cast.callback.open:
                 events += self._settling.settle(
-                    conversation, callback, now, cause, confirmed=confirmed
+                    conversation, cast, now, cause, confirmed=confirmed
                 )
-            elif callback.alarms:
-                events += self._life.resolve(conversation, Cast(callback), now)
+            elif cast.callback.alarms:
+                events += self._life.resolve(conversation, cast, now)
         return events
 
     def _ignore(self, snapshot: Snapshot) -> None:

@@ -16,7 +16,7 @@ _WITH_AGENT = frozenset({State.CONNECTED, State.HELD})
 
 def _connected_not_dialled(sight: Sight, _limits: Limits) -> Begun | None:
     callback, agent = sight.callback, sight.cast.agent
-    if not voice_visible(sight.cast) or callback.auto_dial is not None:
+    if callback.auto_dial is not None or not voice_visible(sight.cast):
         return None
     if agent is None or seen_dialled(sight.cast, agent):
         return None
@@ -25,7 +25,7 @@ def _connected_not_dialled(sight: Sight, _limits: Limits) -> Begun | None:
 
 def _auto_dial_missed(sight: Sight, _limits: Limits) -> Begun | None:
     dial, agent = sight.callback.auto_dial, sight.cast.agent
-    if not voice_visible(sight.cast) or dial is None or dial.missed_at is None:
+    if dial is None or dial.missed_at is None or not voice_visible(sight.cast):
         return None
     if agent is None or seen_dialled(sight.cast, agent):
         return None

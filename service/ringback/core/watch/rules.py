@@ -95,11 +95,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def alarming(self, sight: Sight) -> Begun | None:
         """When it becomes alarming, and on which clock; None while it does not apply."""
-        if self.where is not EVERYTHING and not self.where.admits(sight):
-            return None
         kind = KINDS[self.kind]
         begun = kind.begun(sight, self)
-        if begun is None:
+        if begun is None or not (self.where is EVERYTHING or self.where.admits(sight)):
             return None
         at, clock, long = begun
         if kind.ahead:

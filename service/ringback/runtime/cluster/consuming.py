@@ -14,6 +14,7 @@ import structlog
 
 from ringback.core.changes import Change
 from ringback.core.clocks import Clock
+from ringback.core.deadlines import soonest
 from ringback.core.hearing import HEARING, Call, Hearing
 from ringback.core.surveys import Survey
 from ringback.core.tracker import Tracker
@@ -60,11 +61,17 @@ class Consuming:
 
     def next_deadline(self) -> datetime | None:
         """When time alone next has something to do."""
-        deadlines = (self.tracker.next_deadline(), self.hearing.next_deadline())
-        return min((at for at in deadlines if at is not None), default=None)
+        return soonest(self.tracker.next_deadline(), self.hearing.next_deadline())
 
-    def fire(self, until: datetime) -> Iterator[list[Change]]:
+    def fire(self, until: datetime) -> Iterable[list[Change]]:
         """Do what is due by then, earliest first, as much at a time as goes into a commit."""
+        deadline = self.next_deadline()
+        if deadline is not None and deadline <= until:
+            return self._fire_all(until)
+        self.firing.reached = max(until, self.firing.reached)
+        return ()
+
+    def _fire_all(self, until: datetime) -> Iterator[list[Change]]:
         while (silent := self.hearing.next_deadline()) is not None and silent <= until:
             yield from self._fire(silent)
             now = self.firing.reached = max(silent, self.firing.reached)
