@@ -6,16 +6,26 @@ wake-ups are.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-__all__ = ["NO_SKEW", "Clock", "Skews"]
+__all__ = ["EPOCH", "NO_SKEW", "Clock", "Skews", "milliseconds"]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_SKEW = timedelta(0)
 NONSENSE = timedelta(minutes=10)
 """A timestamp further ahead than this is no clock that runs fast, but a mistake."""
 MEMORY = timedelta(hours=1)
 """A skew is believed for one to two of these after it was last seen; clocks get set right."""
+
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def milliseconds(instant: datetime, *, up: bool = False) -> int:
+    """Give milliseconds since `EPOCH`, rounded down, or up so that a deadline is never early."""
+    whole, rest = divmod(instant - EPOCH, _MILLISECOND)
+    return whole + 1 if up and rest else whole
 
 
 class Clock(StrEnum):

@@ -151,7 +151,7 @@ class Doubts:
 
     def next_due(self) -> datetime | None:
         """When `due` next has something to give."""
-        return min((batch.due for batch in self._batches), default=None)
+        return min(batch.due for batch in self._batches) if self._batches else None
 
     def due(self, now: datetime, limit: int) -> list[tuple[str, datetime]]:
         """Take out conversations that have been unverified for long enough to be told of.

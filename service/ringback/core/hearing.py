@@ -129,9 +129,8 @@ class Hearing:
 
     def next_deadline(self) -> datetime | None:
         """When one of them counts as blind unless it speaks before."""
-        waited = (self._said.spoke[one.name] for one in self._listeners.values() if not one.silent)
-        last = min(waited, default=None)
-        return None if last is None else last + SILENT_AFTER
+        spoke = [self._said.spoke[one.name] for one in self._listeners.values() if not one.silent]
+        return min(spoke) + SILENT_AFTER if spoke else None
 
     # What happens
 

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from ringback.core.changes import Change
+from ringback.core.clocks import EPOCH, milliseconds
 from ringback.core.deadlines import Deadlines, soonest
 from ringback.core.derivation import Cast
 from ringback.core.entries import NEVER, Entry
@@ -17,8 +18,6 @@ __all__ = ["Resting"]
 
 _WITH_AGENT = frozenset({State.CONNECTED, State.AUTO_DIALING, State.HELD})
 """Stages in which an automatic call can still be armed."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Resting:
@@ -76,16 +75,16 @@ class Resting:
         conversation = unpack(entry.state)
         _, entry.queue_id = _whereabouts(conversation)
         entry.confirmed_at = conversation.confirmed_at or NEVER
-        return entry.wake_at is not None and entry.wake_at <= _milliseconds(soon)
+        return entry.wake_at is not None and entry.wake_at <= milliseconds(soon)
 
     def next_deadline(self) -> datetime | None:
         """When a conversation is to be woken, on the daemon's clock."""
         at = self._deadlines.earliest()
-        return None if at is None else _EPOCH + at * _MILLISECOND
+        return None if at is None else EPOCH + timedelta(milliseconds=at)
 
     def due(self, now: datetime) -> Iterator[tuple[Entry, str]]:
         """Take out those that are to be woken by now, earliest first; each must be kept anew."""
-        for key in self._deadlines.due(_milliseconds(now)):
+        for key in self._deadlines.due(milliseconds(now)):
             entry = self.entries[key]
             entry.wake_at = None
             yield entry, key
@@ -93,7 +92,7 @@ class Resting:
     def wake(self, key: str, now: datetime) -> None:
         """Let a conversation be looked at as soon as timers are fired."""
         entry = self.entries[key]
-        before, entry.wake_at = entry.wake_at, _milliseconds(now, up=True)
+        before, entry.wake_at = entry.wake_at, milliseconds(now, up=True)
         self._deadlines.move(key, before, entry.wake_at)
 
     def wake_all(self, until: datetime, now: datetime) -> None:
@@ -124,7 +123,7 @@ class Resting:
         conversation.stage, queue_id = _whereabouts(conversation)
         self._count(key, conversation.stage, 1)
         wake = self._wake(conversation, now, casts)
-        entry.wake_at = None if wake is None else _milliseconds(wake, up=True)
+        entry.wake_at = None if wake is None else milliseconds(wake, up=True)
         entry.state = pack(conversation)
         entry.queue_id = queue_id
         self.entries[key] = entry
@@ -169,9 +168,3 @@ def _whereabouts(conversation: Conversation) -> tuple[str, str | None]:
     if not stage:
         return State.DISCONNECTED.value if conversation.callbacks else TOMBSTONE, None
     return stage, None if several else queue_id
-
-
-def _milliseconds(instant: datetime, *, up: bool = False) -> int:
-    """Milliseconds since the epoch, rounded down, or up so that a deadline is never early."""
-    whole, rest = divmod(instant - _EPOCH, _MILLISECOND)
-    return whole + 1 if up and rest else whole

@@ -310,9 +310,7 @@ class Tracker:
         events: list[Event] = []
         for cast in casts:
             if cast.callback.open:
-                events += self._settling.settle(
-                    conversation, cast, now, cause, confirmed=confirmed
-                )
+                events += self._settling.settle(conversation, cast, now, cause, confirmed=confirmed)
             elif cast.callback.alarms:
                 events += self._life.resolve(conversation, cast, now)
         return events

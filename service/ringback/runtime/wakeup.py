@@ -1,8 +1,8 @@
 """The one armed wake-up: sleeps until the core's next deadline and fires what is due."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
+from ringback.core.clocks import milliseconds
 from ringback.runtime.pipeline import Pipeline
 
 __all__ = ["wake_forever"]
@@ -11,8 +11,6 @@ LONGEST = 1.0
 """Seconds. asyncio sleeps on the monotonic clock: it does not notice that the wall clock was set or
 that the machine slept. So no sleep is longer, and a jump is noticed within this."""
 SHORTEST = 0.001
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 async def wake_forever(pipeline: Pipeline) -> None:
@@ -38,7 +36,7 @@ async def _sleep(pipeline: Pipeline) -> None:
     pipeline.waking_at = None
     if deadline is not None:
         delay = min(LONGEST, (deadline - pipeline.clock.now()).total_seconds())
-        pipeline.waking_at = (deadline - _EPOCH) // _MILLISECOND
+        pipeline.waking_at = milliseconds(deadline)
     try:
         async with asyncio.timeout(max(SHORTEST, delay)):
             await pipeline.rearm.wait()

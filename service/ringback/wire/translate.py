@@ -7,6 +7,7 @@ and what is rare is in functions of its own.
 
 from datetime import UTC, datetime, timedelta
 
+from ringback.core.clocks import EPOCH
 from ringback.core.snapshots import Medium, Role, Sighting, Snapshot, Span
 from ringback.errors import FrameError, FrameFault
 from ringback.wire.call import Call
@@ -24,7 +25,6 @@ from ringback.wire.values import (
 
 __all__ = ["Translator"]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEARS = range(1970, 9000)
 """What counts as an instant. Within these, any 32-bit number of seconds can be added or taken."""
 LATEST = (datetime(YEARS.stop, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)

@@ -291,9 +291,9 @@ async def test_a_consumer_that_is_gone_or_silent_is_made_anew(
     assert [one.body for one in chunk] == [b"1"]
     take, silent = following._Pull._take, True
 
-    async def deaf(self: following._Pull, message: Any) -> None:
+    def deaf(self: following._Pull, message: Any) -> None:
         if not silent or not message.data:
-            await take(self, message)
+            take(self, message)
 
     monkeypatch.setattr(following._Pull, "_take", deaf)
     await follower.aclose()  # type: ignore[attr-defined]

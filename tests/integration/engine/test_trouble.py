@@ -154,11 +154,11 @@ async def test_answers_that_are_lost_on_the_way_cost_nothing(
     answered = connection.Connection._answered
     number = 0
 
-    async def lossy(self: connection.Connection, message: object) -> None:
+    def lossy(self: connection.Connection, message: object) -> None:
         nonlocal number
         number += 1
         if number % 5:
-            await answered(self, message)  # type: ignore[arg-type]
+            answered(self, message)  # type: ignore[arg-type]
 
     async with one_node(tmp_path) as node, working(node) as (_, count):
         monkeypatch.setattr(connection.Connection, "_answered", lossy)

@@ -52,10 +52,13 @@ def _held_in_total(sight: Sight, limits: Limits) -> Begun | None:
     not yet.
     """
     callback = sight.callback
+    spans = [span for leg in callback.legs for span in leg.holds]
+    if not spans:
+        return None
     hold = hold_of(callback)
     if hold is not None:
         return Begun(hold - _seconds_held(callback, hold), Clock.CLOUD)
-    ends = [span.end for leg in callback.legs for span in leg.holds if span.end is not None]
+    ends = [span.end for span in spans if span.end is not None]
     if not ends:
         return None
     held = _seconds_held(callback, max(ends))

@@ -181,7 +181,8 @@ class Silences:
 
     def next_end(self) -> datetime | None:
         """When the first of them ends."""
-        return min((silence.until for silence in self._silences.values()), default=None)
+        silences = self._silences
+        return min(silence.until for silence in silences.values()) if silences else None
 
     def expire(self, now: datetime) -> None:
         """End those whose time has come."""

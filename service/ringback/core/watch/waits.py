@@ -5,6 +5,7 @@ threshold never drifts, and after a crash the few waits that were not stored yet
 to any alert.
 """
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -29,20 +30,40 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[int]).decode
 
 
+class _Latest:
+    """The latest waits of one queue: as they came, and in order."""
+
+    __slots__ = ("latest", "sorted")
+
+    def __init__(self, seconds: Iterable[int] = ()) -> None:
+        self.latest = deque(seconds, MOST)
+        self.sorted = sorted(self.latest)
+
+    def add(self, seconds: int) -> None:
+        """Let in another, and the oldest go."""
+        if len(self.latest) == MOST:
+            del self.sorted[bisect_left(self.sorted, self.latest[0])]
+        self.latest.append(seconds)
+        insort(self.sorted, seconds)
+
+    def median(self) -> int | None:
+        """Give the one in the middle, if there are enough."""
+        known = self.sorted
+        return known[len(known) // 2] if len(known) >= FEWEST else None
+
+
 class Waits:
     """The latest completed waits of every queue, in whole seconds."""
 
     def __init__(self) -> None:
-        self._waits: dict[str, deque[int]] = {}
-        self._usual: dict[str, int | None] = {}
+        self._waits: dict[str, _Latest] = {}
         self._changed: dict[str, None] = {}
         self._unsaved_since: datetime | None = None
 
     def restore(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Take over rows, some or all."""
         for key, packed in rows:
-            self._waits[key.removeprefix(WAITS)] = deque(_decode(packed), MOST)
-        self._usual.clear()
+            self._waits[key.removeprefix(WAITS)] = _Latest(_decode(packed))
 
     def note(self, queue_id: str | None, seconds: float, now: datetime) -> None:
         """A callback of the queue has waited so long, and was served."""
@@ -52,21 +73,15 @@ class Waits:
         if waits is None:
             if len(self._waits) >= MOST_QUEUES:
                 return
-            waits = self._waits[queue_id] = deque(maxlen=MOST)
-        waits.append(min(round(seconds), LONGEST))
-        self._usual.pop(queue_id, None)
+            waits = self._waits[queue_id] = _Latest()
+        waits.add(min(round(seconds), LONGEST))
         self._changed[queue_id] = None
         self._unsaved_since = self._unsaved_since or now
 
     def usual(self, queue_id: str | None) -> int | None:
         """Give how many seconds its callbacks usually wait; None while that is not known."""
-        if queue_id is None or queue_id not in self._waits:
-            return None
-        if queue_id not in self._usual:
-            waits = sorted(self._waits[queue_id])
-            known = len(waits) >= FEWEST
-            self._usual[queue_id] = waits[len(waits) // 2] if known else None
-        return self._usual[queue_id]
+        waits = None if queue_id is None else self._waits.get(queue_id)
+        return None if waits is None else waits.median()
 
     def next_save(self) -> datetime | None:
         """When there is something to store."""
@@ -78,7 +93,8 @@ class Waits:
         if due is None or due > now:
             return {}
         rows = {
-            WAITS + queue_id: _encode(list(self._waits[queue_id])) for queue_id in self._changed
+            WAITS + queue_id: _encode(list(self._waits[queue_id].latest))
+            for queue_id in self._changed
         }
         self._changed = {}
         self._unsaved_since = None

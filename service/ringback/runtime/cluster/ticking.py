@@ -6,8 +6,9 @@ whoever has put it and however often. Each is named after its deadline, so two o
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from ringback.core.clocks import milliseconds
 from ringback.errors import StoreError
 from ringback.runtime.cluster.means import Means
 from ringback.runtime.cluster.progress import Progress
@@ -26,8 +27,6 @@ LONGEST = 1.0
 SHORTEST = 0.001
 PROMPT = timedelta(seconds=1)
 """What is read back later than this says nothing of how far the engine's clock is from ours."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _TICK = encode_message(Tick())
 
 
@@ -81,7 +80,7 @@ class Ticking:
                 if left <= 0:
                     return deadline
                 delay = min(delay, left)
-                writing.waking_at = (deadline - _EPOCH) // _MILLISECOND
+                writing.waking_at = milliseconds(deadline)
             if quiet <= 0 or not progress.begun:
                 return None
             try:
@@ -96,7 +95,7 @@ class Ticking:
         if deadline is None:
             once = f"q:{progress.number}:{progress.reached}"
         else:
-            once = f"t:{progress.number}:{(deadline - _EPOCH) // _MILLISECOND}"
+            once = f"t:{progress.number}:{milliseconds(deadline)}"
         before = self._clock.now()
         self.waits_since = asyncio.get_running_loop().time()
         known = progress.reached

@@ -6,9 +6,12 @@ server does not speak TLS.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 
@@ -54,6 +57,37 @@ class HeldClient(Client):
     """Whether nothing may be said in clear."""
     public_key: str | None = None
     """By which a server knows who signs, where that is not said by a JWT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._takers: dict[int, Callable[[Msg], None]] = {}
+
+    async def listen(self, subject: str, take: Callable[[Msg], None]) -> Subscription:
+        """Subscribe; each message is handed over as it is read.
+
+        nats-py's own way is a queue and a task for each subscription: that costs as much as the
+        reading, and what is too much for the queue is dropped.
+        """
+        subscription = await self.subscribe(subject)
+        self._takers[subscription._id] = take  # noqa: SLF001
+        return subscription
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        take = self._takers.get(sid)
+        if take is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        found = await self._process_headers(headers) if headers else None
+        try:
+            take(self._build_message(sid, subject, reply, data, found))
+        except Exception as error:  # noqa: BLE001  # it would end the reading for good
+            await self._error_cb(error)
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        self._takers.pop(sid, None)
+        super()._remove_sub(sid, max_msgs)
 
     async def _process_err(self, err_msg: str) -> None:
         if "permissions violation" in err_msg:

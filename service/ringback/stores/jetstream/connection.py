@@ -126,7 +126,7 @@ class Connection:
             raise self._why(error) from None
         client.options["max_reconnect_attempts"] = -1
         self._answers = client.new_inbox()
-        await client.subscribe(f"{self._answers}.*", cb=self._answered)
+        await client.listen(f"{self._answers}.*", self._answered)
         self._errors.clear()
         self._up.set()
 
@@ -289,7 +289,7 @@ class Connection:
             raise UnsureError(f"no answer within {within:g} s") from None
         return _served(message)
 
-    async def _answered(self, message: Msg) -> None:
+    def _answered(self, message: Msg) -> None:
         waiting = self._waiting.get(message.subject.rpartition(".")[2])
         if waiting is not None and not waiting[0].done():
             waiting[0].set_result(message)

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from ringback.core.clocks import EPOCH
 from ringback.errors import EngineForeign, PositionGone
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import RefusalError
@@ -247,7 +248,7 @@ class _Pull:
         connection.readers.add(self._fail)
         try:
             self._inbox = connection.client.new_inbox()
-            self._subscription = await connection.client.subscribe(self._inbox, cb=self._take)
+            self._subscription = await connection.client.listen(self._inbox, self._take)
             made = await connection.persist(self._make, self._log.stream)
         except BaseException:
             await self._leave()
@@ -346,7 +347,7 @@ class _Pull:
         self._asked = CHUNK
         return True
 
-    async def _take(self, message: Msg) -> None:
+    def _take(self, message: Msg) -> None:
         status = message.headers.get("Status") if message.headers and not message.data else None
         if status is None or message.reply:
             self._asked -= 1
@@ -370,7 +371,6 @@ class _Pull:
         self._delivered += 1
         if int(delivered) != self._delivered:
             return None
-        seconds, rest = divmod(int(nanoseconds), NANO)
-        at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+        at = EPOCH + timedelta(microseconds=int(nanoseconds) // 1000)
         name = (message.headers or {}).get("Nats-Msg-Id", "")
         return Found(int(sequence), at, message.subject, message.data, int(left), name)

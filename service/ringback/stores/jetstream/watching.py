@@ -59,7 +59,7 @@ class Watching:
         }
         try:
             # Not `next_msg`: a message that comes as its task is cancelled makes it forget that.
-            self._subscription = await client.subscribe(inbox, cb=self._messages.put)
+            self._subscription = await client.listen(inbox, self._messages.put_nowait)
             what = f"CONSUMER.CREATE.{bucket.name}"
             # Two consumers would send everything twice.
             consumer = await self._connection.ask(what, request, _Consumer, once=True)

@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self, TypeVar
 
 import apsw
 
+from ringback.core.clocks import milliseconds
 from ringback.errors import PositionGone, StoreError, StoreLocked
 from ringback.ports import Batch, Entry, Row
 from ringback.stores.sqlite.faults import faults
@@ -29,7 +30,6 @@ from ringback.stores.sqlite.writer import Writer
 __all__ = ["SqliteStore", "backup"]
 
 ROWS_A_CHUNK = 10_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PRIVATE = 0o600
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class SqliteStore:
         is refused until the store is opened again.
         """
         writer = self._opened.writer
-        return await self._on(self._writing, partial(writer.commit, batch, _milliseconds(now)))
+        return await self._on(self._writing, partial(writer.commit, batch, milliseconds(now)))
 
     async def read(self, after: int, limit: int) -> Sequence[Entry]:
         """Give at most `limit` entries that follow `after`, oldest first. Raises `PositionGone`."""
@@ -124,7 +124,7 @@ class SqliteStore:
 
     async def prune(self, now: datetime) -> int:
         """Remove entries older than the retention, a bounded number a call; return how many."""
-        before = _milliseconds(now - self._keep_journal)
+        before = milliseconds(now - self._keep_journal)
         return await self._on(self._writing, partial(self._opened.writer.prune, before))
 
     async def close(self) -> None:
@@ -272,7 +272,3 @@ def _newest(log: apsw.Cursor, latest: dict[str, int]) -> list[Row]:
         if len(rows) == ROWS_A_CHUNK:
             break
     return rows
-
-
-def _milliseconds(instant: datetime) -> int:
-    return (instant - EPOCH) // timedelta(milliseconds=1)

@@ -8,11 +8,12 @@ import msgspec
 from litestar import Request, Response, get
 from msgspec import Meta
 
+from ringback.core.clocks import EPOCH
 from ringback.core.events import Seconds, Time, rfc3339
 from ringback.web.api.answers import Answer, Answers
 from ringback.web.api.asking import read_query
 from ringback.web.api.describing import describe
-from ringback.web.board.trends import EPOCH, MINUTE, MOST_HOURS, Trends
+from ringback.web.board.trends import MINUTE, MOST_HOURS, Trends
 from ringback.web.visitors import LOOKING
 
 __all__ = ["trends_handlers"]

@@ -6,20 +6,20 @@ past can be folded from the journal the same way as the present.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 import msgspec
 
+from ringback.core.clocks import EPOCH
 from ringback.core.events import CallbackData, Event
 from ringback.core.lifecycle import State
 from ringback.web.board.happenings import happening
 
-__all__ = ["EPOCH", "MINUTE", "MOST_HOURS", "Minute", "Trends", "minute_of"]
+__all__ = ["MINUTE", "MOST_HOURS", "Minute", "Trends", "minute_of"]
 
 MOST_HOURS = 24
 MINUTES_KEPT = MOST_HOURS * 60 + 1
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
