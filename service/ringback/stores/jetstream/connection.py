@@ -160,12 +160,11 @@ class Connection:
         """Wait until a server is connected."""
         await self._up.wait()
 
-    async def ask(
-        self, what: str, request: object, answer: type[T], within: float = 0, *, once: bool = False
-    ) -> T:
-        """Ask the JetStream API, again each second unless it is to be done once at the most.
+    async def ask(self, what: str, request: object, answer: type[T], within: float = 0) -> T:
+        """Ask the JetStream API, again each second: an election loses what is asked meanwhile.
 
-        The first answer counts. Raises `UnsureError`, `DeniedError` or `RefusalError`.
+        The first answer counts, so it must be something that does no harm twice. Raises
+        `UnsureError`, `DeniedError` or `RefusalError`.
         """
         body = msgspec.json.encode(request) if request is not None else b""
         within = within or ANSWER_API
@@ -176,9 +175,7 @@ class Connection:
                 while not done:
                     sent.append(await self.send(f"$JS.API.{what}", body))
                     done, _ = await asyncio.wait(
-                        sent,
-                        timeout=None if once else ASKED_AGAIN,
-                        return_when=asyncio.FIRST_COMPLETED,
+                        sent, timeout=ASKED_AGAIN, return_when=asyncio.FIRST_COMPLETED
                     )
         except TimeoutError:
             raise UnsureError(f"no answer within {within:g} s") from None

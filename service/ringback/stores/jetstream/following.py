@@ -78,7 +78,6 @@ class Info(msgspec.Struct):
 
 
 class _Consumer(msgspec.Struct):
-    name: str
     num_pending: int = 0
 
 
@@ -248,12 +247,13 @@ class _Pull:
         connection.readers.add(self._fail)
         try:
             self._inbox = connection.client.new_inbox()
+            self._name = self._inbox.rpartition(".")[2]
             self._subscription = await connection.client.listen(self._inbox, self._take)
             made = await connection.persist(self._make, self._log.stream)
         except BaseException:
             await self._leave()
             raise
-        self._name, self.pending = made.name, made.num_pending
+        self.pending = made.num_pending
         self.whole = self.pending == 0
 
     async def __aexit__(self, *_: object) -> Literal[False]:
@@ -261,8 +261,9 @@ class _Pull:
         return False
 
     async def _make(self) -> _Consumer:
-        """Make the consumer. Of one that was made twice the engine forgets what nobody asks."""
+        """Make the consumer. It has a name: if it was made without our knowing, it is this one."""
         config = {
+            "name": self._name,
             **self._begin,
             "filter_subject": self._log.subjects,
             "ack_policy": "none",
@@ -275,7 +276,7 @@ class _Pull:
         stream = self._log.stream
         request = {"stream_name": stream, "config": config}
         return await self._log.connection.ask(
-            f"CONSUMER.CREATE.{stream}", request, _Consumer, MADE_SECONDS
+            f"CONSUMER.CREATE.{stream}.{self._name}", request, _Consumer, MADE_SECONDS
         )
 
     async def _leave(self) -> None:

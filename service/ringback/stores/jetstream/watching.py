@@ -23,10 +23,15 @@ STATUS = "Status"
 TROUBLES = (UnsureError, DeniedError, RefusalError)
 
 
+class _Delivered(msgspec.Struct):
+    consumer_seq: int = 0
+
+
 class _Consumer(msgspec.Struct):
     created: datetime
     """By the engine's clock."""
     num_pending: int = 0
+    delivered: _Delivered = msgspec.field(default_factory=_Delivered)
 
 
 class Watching:
@@ -45,9 +50,11 @@ class Watching:
         """Ask for the last of each subject, and for all that follows; give the engine's time."""
         client = self._connection.client
         inbox = client.new_inbox()
+        name = inbox.rpartition(".")[2]
         request = {
             "stream_name": bucket.name,
             "config": {
+                "name": name,
                 "deliver_subject": inbox,
                 "deliver_policy": "last_per_subject",
                 "ack_policy": "none",
@@ -60,12 +67,12 @@ class Watching:
         try:
             # Not `next_msg`: a message that comes as its task is cancelled makes it forget that.
             self._subscription = await client.listen(inbox, self._messages.put_nowait)
-            what = f"CONSUMER.CREATE.{bucket.name}"
-            # Two consumers would send everything twice.
-            consumer = await self._connection.ask(what, request, _Consumer, once=True)
+            # By name: one that is asked for twice is made once, and sends everything once.
+            what = f"CONSUMER.CREATE.{bucket.name}.{name}"
+            consumer = await self._connection.ask(what, request, _Consumer)
         except (*TROUBLES, NatsError) as error:
             raise worded(self._connection.servers, error) from None
-        self.complete = not consumer.num_pending
+        self.complete = consumer.num_pending + consumer.delivered.consumer_seq == 0
         return consumer.created
 
     async def next(self, until: float | None) -> Msg | None:
