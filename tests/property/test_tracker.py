@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ringback.core import derivation
+from ringback.core.asides import is_aside
 from ringback.core.changes import Change
 from ringback.core.events import EVENT_TYPES, CallbackData, Event
-from ringback.core.gaps import is_ledger
 from ringback.core.lifecycle import State
 from ringback.core.policy import Policy
 from ringback.core.records import Callback, pack, stage_of, unpack
@@ -301,7 +301,7 @@ class AnythingGoes(RuleBasedStateMachine):
         assert len(subjects) == len(set(subjects))
 
     def commit(self, change: Change) -> None:
-        if is_ledger(change.conversation_id):
+        if is_aside(change.conversation_id):
             assert change.state is not None
             self.rows[change.conversation_id] = (change.conversation_id, change.state, None)
             for event in change.events:
@@ -387,7 +387,7 @@ class AnythingGoes(RuleBasedStateMachine):
         return (
             key
             for key, state, _ in self.rows.values()
-            if not is_ledger(key) and stage_of(state) not in ("disconnected", "tombstone")
+            if not is_aside(key) and stage_of(state) not in ("disconnected", "tombstone")
         )
 
     def callbacks(self) -> Iterator[tuple[str, Callback]]:
@@ -443,7 +443,7 @@ class AnythingGoes(RuleBasedStateMachine):
 
     @invariant()
     def what_is_committed_is_what_is_known(self) -> None:
-        rows = [row for row in self.rows.values() if not is_ledger(row[0])]
+        rows = [row for row in self.rows.values() if not is_aside(row[0])]
         assert set(self.tracker.conversations.ids()) == {key for key, _, _ in rows}
         stages: dict[str, int] = {}
         for key, state, _ in rows:
@@ -472,7 +472,7 @@ class AnythingGoes(RuleBasedStateMachine):
         else:
             assert deadline is None
         for key, state, wake in self.rows.values():
-            if is_ledger(key):
+            if is_aside(key):
                 continue
             conversation = unpack(state)
             if all(not callback.open for callback in conversation.callbacks):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from ringback.app.migration import first_wanted, messages, org_of
+from ringback.core.asides import is_aside
 from ringback.errors import EngineForeign, SettingsError
 from ringback.settings import Settings
 from ringback.stores.jetstream.filling import Filling, Planned, Standing
@@ -43,7 +44,7 @@ class _Plan(msgspec.Struct):
     def take(self, planned: Planned) -> None:
         _, step = planned
         self.total += 1
-        self.conversations += step.state is not None and not step.key.startswith("~")
+        self.conversations += step.state is not None and not is_aside(step.key)
         self.size += len(encode_step(step)) + len(step.key) + MESSAGE_BYTES
         self.last = planned
 

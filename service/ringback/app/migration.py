@@ -8,7 +8,8 @@ from collections.abc import Generator, Iterator
 
 import msgspec
 
-from ringback.core.gaps import SOURCE, Ledger
+from ringback.core.asides import is_aside
+from ringback.core.gaps import LEDGER, SOURCE, Ledger
 from ringback.core.watch.notices import RECEIVERS
 from ringback.ports import Entry, Row
 from ringback.stores.jetstream.filling import Planned
@@ -74,7 +75,7 @@ def messages(
         yield _told(entry, partitions)
     others: list[tuple[str, bytes]] = []
     for row in reader.rows():
-        if row.state is not None and row.conversation_id.startswith("~"):
+        if row.state is not None and is_aside(row.conversation_id):
             others.append((row.conversation_id, row.state))
         else:
             yield partition_of(row.conversation_id, partitions), _step(row)
@@ -108,7 +109,7 @@ def _others(rows: list[tuple[str, bytes]], partitions: int, encoder: Encoder) ->
     Nobody hears while it is carried over: that is a gap, and partition 0 tells it.
     """
     ledger = Ledger()
-    ledger.restore(row for row in rows if row[0].startswith(("~gap/", SOURCE)))
+    ledger.restore(row for row in rows if row[0].startswith((LEDGER, SOURCE)))
     events = []
     for name in [key.removeprefix(SOURCE) for key, _ in rows if key.startswith(SOURCE)]:
         since = ledger.heard_until(name)

@@ -10,7 +10,12 @@ from ringback.core.watch.feeds import FEED, Feeds
 from ringback.core.watch.silences import SILENCE, Silences
 from ringback.core.watch.waits import WAITS, Waits
 
-__all__ = ["Asides"]
+__all__ = ["Asides", "is_aside"]
+
+
+def is_aside(key: str) -> bool:
+    """Whether a row is about no conversation: no id of one begins with a tilde."""
+    return key.startswith("~")
 
 
 class Asides:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from ringback.core.events import Event, SourceData, rfc3339
 
-__all__ = ["LEDGER", "MOST_TOPICS_TOLD", "SOURCE", "Gap", "Ledger", "is_ledger"]
+__all__ = ["LEDGER", "MOST_TOPICS_TOLD", "SOURCE", "Gap", "Ledger"]
 
 LEDGER = "~gap/"
 """Begins the keys of the ledger's rows; a conversation's id begins with no tilde."""
@@ -68,11 +68,6 @@ class _Ear(msgspec.Struct, array_like=True, gc=False):
 _encode_gap = msgspec.msgpack.Encoder().encode
 _decode_gap = msgspec.msgpack.Decoder(Gap).decode
 _decode_ear = msgspec.msgpack.Decoder(_Ear).decode
-
-
-def is_ledger(key: str) -> bool:
-    """Whether a row belongs to the ledger and not to a conversation."""
-    return key.startswith("~")
 
 
 def queue_of(topic: str) -> str | None:

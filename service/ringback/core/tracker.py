@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 
-from ringback.core.asides import Asides
+from ringback.core.asides import Asides, is_aside
 from ringback.core.burial import bury, ended_before
 from ringback.core.changes import Change, changes_of
 from ringback.core.clocks import Skews
@@ -22,7 +22,6 @@ from ringback.core.derivation import Cast, current_queue
 from ringback.core.doubts import How
 from ringback.core.entries import Entry
 from ringback.core.events import Event
-from ringback.core.gaps import is_ledger
 from ringback.core.policy import Policy
 from ringback.core.present import Present
 from ringback.core.queues import Queues, only_named
@@ -136,7 +135,7 @@ class Tracker:
 
         def conversations() -> Iterator[tuple[str, bytes, int | None]]:
             for row in rows:
-                if is_ledger(row[0]):
+                if is_aside(row[0]):
                     asides.append(row[:2])
                 else:
                     yield row
@@ -150,7 +149,7 @@ class Tracker:
         Who is a mirror only looks: nothing is armed, and nothing may be observed or fired. The rows
         of one tracker come in order; of several, only one's that are about no conversation.
         """
-        if is_ledger(key):
+        if is_aside(key):
             self._asides.mirror(key, state)
         else:
             self.conversations.mirror(key, state, now)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from ringback.core.asides import is_aside
 from ringback.core.events import Event, SourceData
-from ringback.core.gaps import LEDGER, MOST_GAPS, Gap, Ledger, is_ledger
+from ringback.core.gaps import LEDGER, MOST_GAPS, Gap, Ledger
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from support.callbacks import SOURCE, Follower, at, kind, told
@@ -156,7 +157,7 @@ def test_sources_with_a_slash_in_their_names_do_not_meet() -> None:
                 events += change.events
     assert len({event.id for event in events}) == len(events)
     assert len(rows) == 4 * len(names)  # what hears, what is alarming, and two gaps of each
-    assert all(is_ledger(key) for key in rows)
+    assert all(is_aside(key) for key in rows)
 
 
 # Queues
@@ -239,7 +240,7 @@ def test_until_when_a_source_heard_is_noted_while_it_does() -> None:
     assert follower.tracker.sources.alive(SOURCE, at(1)) == []
     follower.hears(2)
     (change,) = follower.tracker.sources.alive(SOURCE, at(7))
-    assert (is_ledger(change.conversation_id), change.events) == (True, [])
+    assert (is_aside(change.conversation_id), change.events) == (True, [])
     assert ledger.heard_until(SOURCE) == at(7)
     follower.blind(9, A)
     follower.tracker.sources.alive(SOURCE, at(12))

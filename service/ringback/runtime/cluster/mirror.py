@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from ringback.core.gaps import is_ledger
+from ringback.core.asides import is_aside
 from ringback.core.tracker import Tracker
 from ringback.core.watch.adoption import ROW as RULES
 from ringback.core.watch.rules import RuleSet
@@ -180,7 +180,7 @@ class Mirror:
             else:
                 self.kept[key] = state
             return
-        if is_ledger(key) and step.partition != SPEAKER:
+        if is_aside(key) and step.partition != SPEAKER:
             return
         if key == RULES:
             self._show_rules(state)
@@ -280,7 +280,7 @@ class Mirror:
         if self.tracker.alerts.firing(alert_id).acknowledged_by is not None:
             return
         key = self.tracker.alerts.row_of(alert_id)
-        if is_ledger(key):
+        if is_aside(key):
             await self._do(Acknowledge(alert_id, by), SPEAKER, EVERYBODY, key)
         else:
             await self._do(Acknowledge(alert_id, by), self._partition_of(key), key, key)

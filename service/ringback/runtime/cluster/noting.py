@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ringback.core.gaps import is_ledger
+from ringback.core.asides import is_aside
 from ringback.ports import Batch, Clock, PartitionStore, Row
 from ringback.runtime.cluster.checkpoint import (
     CHECKPOINT,
@@ -49,7 +49,7 @@ class Noting:
         conversations: dict[str, Row] = {}
         async for chunk in self._store.load():
             for row in chunk:
-                if not is_ledger(row.conversation_id):
+                if not is_aside(row.conversation_id):
                     conversations[row.conversation_id] = row
                 elif row.state is not None:
                     apart[row.conversation_id] = row.state

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from ringback.core.asides import is_aside
 from ringback.core.changes import Change
 from ringback.core.entries import NEVER
-from ringback.core.gaps import is_ledger
 from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.ports import Mark, Row
@@ -94,7 +94,7 @@ class Progress:
             self.ahead = {
                 key: (mark.reached, rows.get(key))
                 for key, mark in marks.items()
-                if mark.reached > self.noted and not is_ledger(key)
+                if mark.reached > self.noted and not is_aside(key)
             }
         self.consuming.restore(list(stored.apart.items()), now)
         known = [

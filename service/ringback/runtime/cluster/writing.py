@@ -4,8 +4,8 @@ The rows of conversations are committed as they come. How far the partition is, 
 no conversation with it, are noted once a second, when somebody waits, or when they add up.
 """
 
+from ringback.core.asides import is_aside
 from ringback.core.changes import Change
-from ringback.core.gaps import is_ledger
 from ringback.ports import Batch, PartitionStore, Row
 from ringback.runtime.cluster.asides import Asides
 from ringback.runtime.cluster.checkpoint import Aside
@@ -36,7 +36,7 @@ class Writing(Gathering):
 
     def take(self, change: Change | None) -> None:
         """Gather a change; what is about no conversation is stored with the next note."""
-        if change is None or not is_ledger(change.conversation_id):
+        if change is None or not is_aside(change.conversation_id):
             super().take(change)
             return
         # Each partition keeps a ledger; the first speaks for all.
