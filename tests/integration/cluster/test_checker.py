@@ -1,6 +1,6 @@
 """The checker finds nothing in sound logs, and each thing that can be wrong in tampered ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -16,9 +16,10 @@ from ringback.stores.jetstream.subjects import partition_of
 from ringback.wire.log import Seen
 from support.book import Book
 from support.callbacks import START
-from support.checker import Fault, Logs, faults_of, heard_in_vain, over_one_socket
+from support.checker import Fault, Logs, Put, faults_of, heard_in_vain, over_one_socket
 
 PARTITIONS = 3
+NAME = "c"
 SECONDS = 60
 SLACK = timedelta(milliseconds=1)
 POLICY = Policy(due_grace=timedelta(seconds=1), not_dialled=timedelta(seconds=2))
@@ -118,6 +119,46 @@ def test_what_two_listeners_heard_parts_of_may_be_in_any_order() -> None:
     assert list(heard_in_vain(logs, told)) == []
     told[name] = [[first, *others], [second, first]]
     assert [fault.kind for fault in heard_in_vain(logs, told)] == ["lost"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "lost"),
+    [
+        ("abcd", False),
+        ("cdabc", False),  # the other heard only the last two, and was quicker
+        ("bcdab", False),
+        ("cdab", True),
+        ("dabc", True),
+        ("abdc", True),
+        ("abc", True),
+        ("dcbabcd", False),
+    ],
+)
+def test_what_another_listener_has_told_already_is_not_told_again(
+    stored: str, *, lost: bool
+) -> None:
+    four = dict(zip("abcd", _four(), strict=True))
+    faults = list(heard_in_vain(_log(four[one] for one in stored), {NAME: [list(four.values())]}))
+    assert [fault.kind for fault in faults] == ["lost"] * lost
+
+
+def test_each_return_to_what_it_was_is_there_by_itself() -> None:
+    usual, held, again, _ = _four()
+    heard = {NAME: [[usual, held, usual, again, usual]]}
+    assert list(heard_in_vain(_log([usual, held, usual, again, usual]), heard)) == []
+    assert len(list(heard_in_vain(_log([usual, held, again, usual]), heard))) == 1
+
+
+def _four() -> list[Snapshot]:
+    """Give four snapshots that are not the same."""
+    heard = next(all_of_it for all_of_it in played().heard.values() if len(all_of_it) > 3)
+    return [msgspec.structs.replace(one, conversation_id=NAME) for one in heard[:4]]
+
+
+def _log(snapshots: Iterable[Snapshot]) -> Logs:
+    now = played().centre.now
+    puts = [Put(number, 0, now, Seen(one)) for number, one in enumerate(snapshots, 1)]
+    return Logs(1, puts, [])
 
 
 def test_a_step_of_a_zombie() -> None:
