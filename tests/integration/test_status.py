@@ -16,7 +16,8 @@ from ringback.app.standing import standing_of
 from ringback.errors import EngineUnreachable, SettingsError
 from ringback.ports import PartitionStore
 from ringback.runtime.clock import SystemClock
-from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.duties import Duty
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.runtime.cluster.sharing import Share
 from ringback.runtime.cluster.tracking import ROLE, Tracking
 from ringback.settings import Settings

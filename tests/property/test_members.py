@@ -7,7 +7,8 @@ from contextlib import suppress
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.duties import Duty
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.stores.memory_leases import LeaseTable, MemoryLeases
 from ringback.wire.members import Member
 from support.virtual import run_virtually

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.duties import Duty
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.leases import JetStreamLeases, leases_of

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ringback.errors import EngineForeign, EngineRefused, Fenced, PositionGone, StoreError
 from ringback.ports import Batch, Row
 from ringback.settings.jetstream import JetStreamSettings
-from ringback.stores.jetstream import following, store, streams
+from ringback.stores.jetstream import following, pulling, store, streams
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.engine import Engine
 from ringback.stores.jetstream.faults import DeniedError, Refusal, RefusalError, UnsureError
@@ -276,9 +276,9 @@ async def test_want_of_room_counts_like_age(nats_url: str, monkeypatch: pytest.M
 async def test_a_consumer_that_is_gone_or_silent_is_made_anew(
     nats_url: str, link: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "LOOK", 0.0)
-    monkeypatch.setattr(following, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(following, "SILENT", 0.5)
+    monkeypatch.setattr(pulling, "LOOK", 0.0)
+    monkeypatch.setattr(pulling, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(pulling, "SILENT", 0.5)
     engine = await open_engine(nats_url)
     stream = engine.subjects.inputs
     follower = engine.inputs.follow(0, 0)
@@ -289,13 +289,13 @@ async def test_a_consumer_that_is_gone_or_silent_is_made_anew(
     while not (chunk := await anext(follower)):
         pass
     assert [one.body for one in chunk] == [b"1"]
-    take, silent = following._Pull._take, True
+    take, silent = pulling.Pull._take, True
 
-    def deaf(self: following._Pull, message: Any) -> None:
+    def deaf(self: pulling.Pull, message: Any) -> None:
         if not silent or not message.data:
             take(self, message)
 
-    monkeypatch.setattr(following._Pull, "_take", deaf)
+    monkeypatch.setattr(pulling.Pull, "_take", deaf)
     await follower.aclose()  # type: ignore[attr-defined]
     follower = engine.inputs.follow(0, 1)
     assert await anext(follower) == []
@@ -317,16 +317,16 @@ async def test_a_server_that_is_behind_the_others_hides_nothing(
     owner = engine.store(0)
     for key in "abc":
         await owner.commit(Batch({key: Row(key, b"s")}, [], {}), NOW)
-    make, made = following._Pull._make, 0
+    make, made = pulling.Pull._make, 0
 
-    async def behind(self: following._Pull) -> following._Consumer:
+    async def behind(self: pulling.Pull) -> pulling._Consumer:
         nonlocal made
         made += 1
         found = await make(self)
         found.num_pending = min(found.num_pending, made)
         return found
 
-    monkeypatch.setattr(following._Pull, "_make", behind)
+    monkeypatch.setattr(pulling.Pull, "_make", behind)
     rows = [row.conversation_id async for chunk in engine.store(0).load() for row in chunk]
     assert rows == ["a", "b", "c"]
     assert made == 3

@@ -3,7 +3,8 @@ from contextlib import suppress
 
 import pytest
 
-from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.duties import Duty
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.stores.memory_leases import LeaseTable
 from ringback.vitals.ownership import (
     checks_of_ownership,

@@ -24,10 +24,11 @@ from ringback.core.events import rfc3339
 from ringback.core.tracker import Tracker
 from ringback.errors import EngineUnreachable
 from ringback.ports import Clock, PartitionStore
+from ringback.runtime.cluster.duties import Duty
 from ringback.runtime.cluster.means import Means
 from ringback.runtime.cluster.member import Member, when_reached
 from ringback.runtime.cluster.mirror import Mirror
-from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.runtime.cluster.tracking import ROLE as TRACKS
 from ringback.runtime.cluster.tracking import Tracking
 from ringback.settings import Settings

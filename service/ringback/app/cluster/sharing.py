@@ -1,7 +1,7 @@
 """What listeners on several machines share of the platform's limits, as slots that they hold."""
 
 from ringback.ports import Source
-from ringback.runtime.cluster.ownership import Duty
+from ringback.runtime.cluster.duties import Duty
 from ringback.runtime.cluster.sharing import Share, slots
 from ringback.settings import Settings
 from ringback.sources.genesys.source import GenesysSource

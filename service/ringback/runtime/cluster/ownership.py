@@ -17,20 +17,20 @@ finds out with its next renewal, or is fenced before.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from math import inf
-from typing import Literal, Protocol
+from typing import Literal
 
-import msgspec
 import structlog
 
 from ringback.core.ownership import wish
 from ringback.errors import RingbackError, StoreError
 from ringback.ports import Claim, Leases
+from ringback.runtime.cluster.duties import Duty
 from ringback.runtime.cluster.presence import Presence
 from ringback.wire.members import MEMBER, Member
 
-__all__ = ["Duty", "Ownership", "Work"]
+__all__ = ["Ownership"]
 
 log = structlog.get_logger(__name__)
 
@@ -38,40 +38,6 @@ MOST_AGAIN_SECONDS = 10.0
 """After which it is tried again what could not be begun; after a lease, if that is shorter."""
 STRANGER = ""
 """Whoever holds something and does not take part, a member's former life among them."""
-
-
-class Work(Protocol):
-    """What is done with names. Of one name never two of these run at once."""
-
-    async def take(self, name: str) -> None:
-        """Begin. A `RingbackError` means that it cannot: `lose` follows, and others may try."""
-
-    async def give(self, name: str) -> None:
-        """Finish what is begun, and end: as this returns another may begin. Keep it short.
-
-        A `RingbackError` means that it cannot be finished: `lose` follows.
-        """
-
-    async def lose(self, name: str) -> None:
-        """End at once: another may have begun. `take` or `give` may have been cancelled before."""
-
-
-class Duty(msgspec.Struct, frozen=True):
-    """Names of one kind, which members with a role share."""
-
-    role: str
-    names: Sequence[str]
-    work: Work
-    lapse: float | None = None
-    """After so many seconds without a renewal, less than the lease, the work has to end.
-
-    None: not before another has it.
-    """
-    most: Callable[[], int] | None = None
-    """How many of them are of use here at the most."""
-    patient: bool = False
-    """Whether others go on counting what a member's former life holds as that member's, and make no
-    room for it meanwhile: part of it is of little use to either."""
 
 
 class _Held:

@@ -6,57 +6,23 @@ silent, or is gone with its server.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 
-from ringback.core.clocks import EPOCH
 from ringback.errors import EngineForeign, PositionGone
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.faults import RefusalError
+from ringback.stores.jetstream.pulling import Found, Pull
 
-__all__ = ["Found", "Info", "Log", "Stored"]
+__all__ = ["Info", "Log", "Stored"]
 
-CHUNK = 500
-"""Messages that are given at once, and asked for at once, at the most."""
-PULL_SECONDS = 30
-HEARTBEAT_SECONDS = 1.0
-FORGOTTEN_SECONDS = 30
-"""After so long without being asked the engine forgets a consumer."""
-MADE_SECONDS = 10.0
-"""Seconds that making a consumer may take: those who lead the servers may have to be elected."""
-SILENT = 3.0
-"""Seconds without as much as a heartbeat after which a consumer is given up."""
-LOOK = 5.0
-"""Seconds between looks at whether there is more than the consumer gives."""
 CATCHING_UP = 10.0
 """Seconds for which a stream may seem to end earlier than it does: a new leader has to catch up."""
-PLAIN = 9
-"""Parts of the subject that tells where a message stands, from a server that names no domain."""
 PAUSE = 0.05
 """Seconds before a consumer is made in place of one that failed."""
 NO_MESSAGE = 10037
-NANO = 1_000_000_000
-
-
-class Found(msgspec.Struct, frozen=True, gc=False):
-    """One message of a stream."""
-
-    sequence: int
-    at: datetime
-    subject: str
-    body: bytes
-    left: int
-    """How many of those that were asked for follow."""
-    id: str = ""
-    """What it was sent under."""
 
 
 class _State(msgspec.Struct):
@@ -75,10 +41,6 @@ class Info(msgspec.Struct):
 
     state: _State
     config: _Config
-
-
-class _Consumer(msgspec.Struct):
-    num_pending: int = 0
 
 
 class Stored(msgspec.Struct):
@@ -125,7 +87,7 @@ class Log:
         least = await self.last_sequence()
         seen: dict[str, int] = {}
         while True:
-            pull = _Pull(self, {"deliver_policy": "last_per_subject"})
+            pull = self._pull({"deliver_policy": "last_per_subject"})
             async with pull:
                 while chunk := await pull.next(until=pull.pending):
                     yield [one for one in chunk if one.sequence > seen.get(one.subject, 0)]
@@ -140,7 +102,7 @@ class Log:
         """Give what follows `after`, up to what there is when this is called."""
         last = await self.last_sequence()
         while after < last:
-            pull = _Pull(self, _from(after))
+            pull = self._pull(_from(after))
             async with pull:
                 while chunk := await pull.next(until=pull.pending):
                     yield [one for one in chunk if one.sequence <= last]
@@ -158,7 +120,7 @@ class Log:
         """
         while True:
             await self._check(after)
-            pull = _Pull(self, _from(after))
+            pull = self._pull(_from(after))
             async with pull:
                 if not pull.pending:
                     yield []
@@ -217,161 +179,9 @@ class Log:
 
         return await self.connection.persist(look, self.stream)
 
+    def _pull(self, begin: dict[str, Any]) -> Pull:
+        return Pull(self.connection, self.stream, self.subjects, begin)
+
 
 def _from(after: int) -> dict[str, Any]:
     return {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
-
-
-class _Pull:
-    """One consumer, pulled from until it fails."""
-
-    def __init__(self, log: Log, begin: dict[str, Any]) -> None:
-        self._log = log
-        self._begin = begin
-        self._came: deque[Msg] = deque()
-        self._news = asyncio.Event()
-        self._asked = 0
-        self._delivered = 0
-        self._given = 0
-        self._failed = False
-        self._name = ""
-        self._subscription: Subscription | None = None
-        self._looked = asyncio.get_running_loop().time()
-        self.pending = 0
-        """How many messages there were when it was made."""
-        self.whole = False
-        """Whether all of those were given."""
-
-    async def __aenter__(self) -> None:
-        connection = self._log.connection
-        connection.readers.add(self._fail)
-        try:
-            self._inbox = connection.client.new_inbox()
-            self._name = self._inbox.rpartition(".")[2]
-            self._subscription = await connection.client.listen(self._inbox, self._take)
-            made = await connection.persist(self._make, self._log.stream)
-        except BaseException:
-            await self._leave()
-            raise
-        self.pending = made.num_pending
-        self.whole = self.pending == 0
-
-    async def __aexit__(self, *_: object) -> Literal[False]:
-        await self._leave()
-        return False
-
-    async def _make(self) -> _Consumer:
-        """Make the consumer. It has a name: if it was made without our knowing, it is this one."""
-        config = {
-            "name": self._name,
-            **self._begin,
-            "filter_subject": self._log.subjects,
-            "ack_policy": "none",
-            "replay_policy": "instant",
-            "max_deliver": 1,
-            "mem_storage": True,
-            "num_replicas": 1,
-            "inactive_threshold": FORGOTTEN_SECONDS * NANO,
-        }
-        stream = self._log.stream
-        request = {"stream_name": stream, "config": config}
-        return await self._log.connection.ask(
-            f"CONSUMER.CREATE.{stream}.{self._name}", request, _Consumer, MADE_SECONDS
-        )
-
-    async def _leave(self) -> None:
-        """Let go of what was begun; what the engine is not told it forgets by itself."""
-        client = self._log.connection.client
-        self._log.connection.readers.discard(self._fail)
-        with suppress(NatsError, OSError):
-            if self._subscription is not None:
-                await self._subscription.unsubscribe()
-            if self._name:
-                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._log.stream}.{self._name}")
-
-    def due(self) -> bool:
-        """Say whether it is time to look whether all is well."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked < LOOK:
-            return False
-        self._looked = now
-        return True
-
-    async def next(self, until: int | None = None) -> list[Found] | None:
-        """Give what has come, waiting for it; None when this consumer is of no more use.
-
-        With `until`, none more than that many are given altogether.
-        """
-        if until is not None and self._given >= until:
-            return None
-        while not self._came:
-            if self._failed or not await self._more():
-                return None
-            self._news.clear()
-            try:
-                async with asyncio.timeout(SILENT):
-                    await self._news.wait()
-            except TimeoutError:
-                return None
-            if not self._came and until is None and not self._failed:
-                return []
-        found: list[Found] = []
-        while self._came and len(found) < CHUNK:
-            one = self._understand(self._came.popleft())
-            if one is None:
-                self._failed = True
-                break
-            found.append(one)
-            self._given += 1
-            if until is not None and self._given >= until:
-                self.whole = True
-                break
-        return found or None
-
-    async def _more(self) -> bool:
-        """Ask for messages, if few of those asked for are to come."""
-        if self._asked > CHUNK // 2:
-            return True
-        request = {
-            "batch": CHUNK - self._asked,
-            "expires": PULL_SECONDS * NANO,
-            "idle_heartbeat": int(HEARTBEAT_SECONDS * NANO),
-        }
-        try:
-            await self._log.connection.client.publish(
-                f"$JS.API.CONSUMER.MSG.NEXT.{self._log.stream}.{self._name}",
-                msgspec.json.encode(request),
-                reply=self._inbox,
-            )
-        except NatsError:
-            return False
-        self._asked = CHUNK
-        return True
-
-    def _take(self, message: Msg) -> None:
-        status = message.headers.get("Status") if message.headers and not message.data else None
-        if status is None or message.reply:
-            self._asked -= 1
-            self._came.append(message)
-        elif status in {"408", "404"}:
-            self._asked = 0
-        elif status != "100":
-            self._failed = True
-        self._news.set()
-
-    def _fail(self) -> None:
-        """Take in that nothing will come any more."""
-        self._failed = True
-        self._news.set()
-
-    def _understand(self, message: Msg) -> Found | None:
-        """Read where a message stands; None if one before it did not arrive."""
-        told = message.reply.split(".")
-        # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<times>.<sequence>.<delivered>.…
-        sequence, delivered, nanoseconds, left = told[5:9] if len(told) == PLAIN else told[7:11]
-        self._delivered += 1
-        if int(delivered) != self._delivered:
-            return None
-        at = EPOCH + timedelta(microseconds=int(nanoseconds) // 1000)
-        name = (message.headers or {}).get("Nats-Msg-Id", "")
-        return Found(int(sequence), at, message.subject, message.data, int(left), name)

@@ -8,7 +8,8 @@ from itertools import islice
 from ringback.errors import EngineForeign, FrameError, PositionGone
 from ringback.ports import Row, Step
 from ringback.stores.jetstream.connection import Connection
-from ringback.stores.jetstream.following import Found, Log
+from ringback.stores.jetstream.following import Log
+from ringback.stores.jetstream.pulling import Found
 from ringback.stores.jetstream.subjects import Subjects
 from ringback.wire.steps import StepBody, decode_step
 

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 
 from ringback.errors import StoreError
-from ringback.runtime.cluster.ownership import Duty, Ownership
+from ringback.runtime.cluster.duties import Duty
+from ringback.runtime.cluster.ownership import Ownership
 from ringback.stores.memory_leases import LeaseTable, MemoryLeases
 from ringback.wire.members import Member
 

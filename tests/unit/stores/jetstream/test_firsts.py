@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ringback.stores.jetstream.following import Found
+from ringback.stores.jetstream.pulling import Found
 from ringback.stores.jetstream.steps import REMEMBERED, Firsts, JetStreamSteps
 from ringback.stores.jetstream.subjects import Subjects
 from ringback.wire.steps import StepBody, encode_step
