@@ -114,6 +114,7 @@ def used(subjects: Subjects) -> list[str]:
         *(f"$JS.API.STREAM.INFO.{stream}" for stream in streams),
         *(f"$JS.API.STREAM.MSG.GET.{stream}" for stream in streams),
         *(f"$JS.API.CONSUMER.CREATE.{stream}" for stream in streams),
+        *(f"$JS.API.CONSUMER.CREATE.{stream}.a-watch" for stream in streams),
         *(f"$JS.API.STREAM.CREATE.{stream}" for stream in streams),
     ]
 

@@ -71,12 +71,18 @@ class Skews:
         """How far `clock` runs ahead of the daemon's clock; never negative."""
         if clock not in self._windows:
             return NO_SKEW
-        _, lately, before = self._windows[clock] = self._roll(clock, now)
+        _, lately, before = self._roll(clock, now)
         return max(lately, before)
 
     def _roll(self, clock: Clock, now: datetime) -> tuple[datetime, timedelta, timedelta]:
+        """Give the window of now: when it began, the skew seen in it, and in the one before.
+
+        It follows from what was noticed alone, whoever asks and when.
+        """
         began, lately, before = self._windows.get(clock, (now, NO_SKEW, NO_SKEW))
         age = now - began
         if age < MEMORY:
             return began, lately, before
-        return now, NO_SKEW, lately if age < 2 * MEMORY else NO_SKEW
+        if age < 2 * MEMORY:
+            return began + MEMORY, NO_SKEW, lately
+        return now, NO_SKEW, NO_SKEW

@@ -10,9 +10,9 @@ Rules of this file:
 
 Theory of operation: the platform sends snapshots, not moves. `derivation.state_of` says where a
 callback must be now; `advance` takes the shortest way there through the table and tells the last
-move and the states jumped over. The table is run by one `transitions` machine with which no record
+move and the states jumped over. The table is that of one `transitions` machine with which no record
 is ever registered: registered models cost 10 KB each and quadratic time, unregistered ones nothing.
-Its callbacks are not used for effects, since a failing `on_enter` would leave a half-done move.
+Its triggers pass callbacks by: a failing `on_enter` would leave a half-done move.
 """
 
 from collections import deque
@@ -142,7 +142,10 @@ class HasState(Protocol):
 
 
 class _Event(Event):
-    """A trigger without a queue and without the hooks that nobody uses: the rest cost 5 µs."""
+    """A trigger without the queue and the hooks of the library, which nobody uses.
+
+    With them a move takes 5 µs, without them 0.8.
+    """
 
     def trigger(self, model: HasState, target: State) -> bool:  # type: ignore[override]
         """Make the move to `target`, one of several that there may be; False without one."""

@@ -253,6 +253,25 @@ async def test_the_leader_of_a_cluster_dies(tmp_path: Path) -> None:
             await progress(count)
 
 
+async def test_one_of_three_is_gone_for_good_and_all_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them gets a consumer is chance, and may be the one that is gone."""
+    monkeypatch.setattr(connection, "ASKED_AGAIN", 0.2)
+    async with cluster(tmp_path) as nodes:
+        settings = replace(
+            engine_settings(",".join(node.url for node in nodes)), replicas=3, most_megabytes=16
+        )
+        engine = await Engine.open(settings, "acme", KEEP_HOURS)
+        await engine.inputs.put(0, "k", b"1", "1")
+        await nodes[2].kill()
+        async with asyncio.timeout(PATIENCE):
+            for _ in range(20):
+                async with aclosing(engine.inputs.follow(0, 0)) as chunks:  # type: ignore[type-var]
+                    assert [one.body for one in await anext(chunks)] == [b"1"]
+        await engine.close()
+
+
 async def test_a_question_that_is_lost_is_asked_again(
     nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,7 +299,7 @@ async def test_a_question_that_is_lost_is_asked_again(
 
 
 @pytest.mark.parametrize("server", JETSTREAM.values())
-async def test_a_consumer_that_is_asked_for_again_is_made_once_and_tells_everything_once(
+async def test_a_watch_that_is_asked_for_again_is_made_once_and_all_is_told_once(
     server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "ASKED_AGAIN", 0.05)
@@ -307,9 +326,9 @@ async def test_a_consumer_that_is_asked_for_again_is_made_once_and_tells_everyth
         assert len(lost) == 2
         assert heard == [b"0", b"1", b"2"]
         assert subjects == ["0", "1", "2"]
-        for stream in (bucket.name, engine.subjects.inputs):
-            found = await engine.connection.ask(f"STREAM.INFO.{stream}", None, dict[str, Any])
-            assert found["state"]["consumer_count"] == 1
+        what = f"STREAM.INFO.{bucket.name}"
+        found = await engine.connection.ask(what, None, dict[str, Any])
+        assert found["state"]["consumer_count"] == 1
     await watching.end()
     await engine.close()
 

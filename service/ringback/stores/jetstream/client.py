@@ -63,10 +63,11 @@ class HeldClient(Client):
         self._takers: dict[int, Callable[[Msg], None]] = {}
 
     async def listen(self, subject: str, take: Callable[[Msg], None]) -> Subscription:
-        """Subscribe; each message is handed over as it is read.
+        """Subscribe to what nobody can know yet; each message is handed over as it is read.
 
         nats-py's own way is a queue and a task for each subscription: that costs as much as the
-        reading, and what is too much for the queue is dropped.
+        reading, and what is too much for the queue is dropped. (What comes before this returns
+        waits in such a queue, for nobody.)
         """
         subscription = await self.subscribe(subject)
         self._takers[subscription._id] = take  # noqa: SLF001
@@ -79,10 +80,10 @@ class HeldClient(Client):
         if take is None:
             await super()._process_msg(sid, subject, reply, data, headers)
             return
-        found = await self._process_headers(headers) if headers else None
         try:
+            found = await self._process_headers(headers) if headers else None
             take(self._build_message(sid, subject, reply, data, found))
-        except Exception as error:  # noqa: BLE001  # it would end the reading for good
+        except Exception as error:  # noqa: BLE001  # it would end the reading, and so the connection
             await self._error_cb(error)
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
@@ -149,11 +150,11 @@ class HeldClient(Client):
             self._ping_interval_task,
             self._flusher_task,
             self._reconnection_task,
-            *(sub._wait_for_msgs_task for sub in self._subs.values()),  # noqa: SLF001
         ]
         if not self.is_connected:
             self._abandon()
         await super().close()
+        self._takers.clear()
         running = [one for one in tasks if one is not None and one is not asyncio.current_task()]
         for one in running:
             one.cancel()

@@ -36,8 +36,8 @@ ANSWER = 2.0
 """Seconds that a store has to be answered in, before it is tried again."""
 ANSWER_API = 3.0
 ASKED_AGAIN = 1.0
-"""Seconds between two questions of the same. One is lost while nobody leads the servers, or if it
-falls to one that is gone: who waits for its answer loses what an election has taken once more."""
+"""Seconds between two questions of the same. One is lost while nobody leads the servers, or if what
+it asks for falls to one that is gone: who waits for its answer loses what an election takes."""
 FIRST_WAIT = 0.05
 LONGEST_WAIT = 1.0
 AGAIN = 0.25

@@ -51,6 +51,7 @@ class Found(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Consumer(msgspec.Struct):
+    name: str
     num_pending: int = 0
 
 
@@ -84,13 +85,12 @@ class Pull:
         connection.readers.add(self._fail)
         try:
             self._inbox = connection.client.new_inbox()
-            self._name = self._inbox.rpartition(".")[2]
             self._subscription = await connection.client.listen(self._inbox, self._take)
             made = await connection.persist(self._make, self._stream)
         except BaseException:
             await self._leave()
             raise
-        self.pending = made.num_pending
+        self._name, self.pending = made.name, made.num_pending
         self.whole = self.pending == 0
 
     async def __aexit__(self, *_: object) -> Literal[False]:
@@ -98,9 +98,12 @@ class Pull:
         return False
 
     async def _make(self) -> _Consumer:
-        """Make the consumer. It has a name: if it was made without our knowing, it is this one."""
+        """Make the consumer. Asked again without a name, another server may get it.
+
+        It may have fallen to one that is gone: the same name would be given to that one for ever.
+        Of one that was made twice the engine forgets what nobody asks.
+        """
         config = {
-            "name": self._name,
             **self._begin,
             "filter_subject": self._subjects,
             "ack_policy": "none",
@@ -113,7 +116,7 @@ class Pull:
         stream = self._stream
         request = {"stream_name": stream, "config": config}
         return await self._connection.ask(
-            f"CONSUMER.CREATE.{stream}.{self._name}", request, _Consumer, MADE_SECONDS
+            f"CONSUMER.CREATE.{stream}", request, _Consumer, MADE_SECONDS
         )
 
     async def _leave(self) -> None:
