@@ -43,7 +43,7 @@ MANY = 16_000
 ROUNDS = 3
 SEVERAL = 64
 PARTITIONS = (1, 2, 4)
-OF_EACH = 10_000
+OF_EACH = 20_000
 RECOVERED = 100_000
 TOGETHER = 500
 """Rows in a commit where it does not matter."""

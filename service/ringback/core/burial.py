@@ -33,5 +33,7 @@ def ended_before(casts: Iterable[Cast], limit: datetime) -> bool:
 
 
 def _ended_before(cast: Cast, limit: datetime) -> bool:
+    if cast.agent is not None:
+        return False
     ends = [leg.ended_at for leg in cast.callback.legs if leg.ended_at is not None]
     return bool(ends) and max(ends) < limit and state_of(cast) is State.DISCONNECTED
