@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -137,8 +138,13 @@ async def test_an_operator_acknowledges(tmp_path: Path, look: Look) -> None:
     async with running(tmp_path, **STUCK_AT_ONCE) as child:
         await child.tells("alert.firing")
         page = await opened(look, child)
-        await page.locator(".alert-take").first.click()
-        await expect(page.locator(".alerts")).to_contain_text("seen by local")
+        shown = page.locator(".alerts", has_text="seen by local")
+        for _ in range(5):  # what is acknowledged may be over before that is shown
+            await page.locator(".alert-take").first.click()
+            with suppress(AssertionError):
+                await expect(shown).to_be_visible(timeout=4000)
+                break
+        await expect(shown).to_be_visible()
         told = (await child.tells("alert.acknowledged"))[0]["data"]
         assert told["by"] == "local"
         alerts = {each["alertId"]: each for each in (await asked(child, "alerts"))["alerts"]}

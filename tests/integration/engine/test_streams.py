@@ -1,5 +1,6 @@
 """Streams that are somebody else's, of another version, or otherwise; and retention."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -218,6 +219,25 @@ async def test_a_stream_that_was_emptied_is_not_taken_for_a_quiet_one(
     await engine.inputs.put(0, "k", b"", "x")
     with pytest.raises(EngineForeign, match="ends at 1, and 9 was read"):
         await anext(engine.inputs.follow(0, 9))
+    await engine.close()
+
+
+async def test_a_sign_of_life_before_what_there_is_does_not_say_that_there_is_nothing(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await open_engine(nats_url)
+    await engine.inputs.put(0, "k", b"1", "1")
+    take = pulling.Pull._take
+
+    def later(self: pulling.Pull, message: Any) -> None:
+        self._news.set()
+        asyncio.get_running_loop().call_later(0.05, take, self, message)
+
+    monkeypatch.setattr(pulling.Pull, "_take", later)
+    follower = engine.inputs.follow(0, 0)
+    assert [one.body for one in await anext(follower)] == [b"1"]
+    assert await anext(follower) == []
+    await follower.aclose()  # type: ignore[attr-defined]
     await engine.close()
 
 

@@ -125,7 +125,8 @@ class Log:
                 if not pull.pending:
                     yield []
                 while (chunk := await pull.next()) is not None:
-                    yield chunk
+                    if chunk or not pull.left:  # a sign of life may be sooner than what follows
+                        yield chunk
                     after = chunk[-1].sequence if chunk else after
                     if chunk and not chunk[-1].left:
                         yield []

@@ -77,6 +77,8 @@ class Pull:
         self._looked = asyncio.get_running_loop().time()
         self.pending = 0
         """How many messages there were when it was made."""
+        self.left = 0
+        """How many followed the last one given, when that was sent."""
         self.whole = False
         """Whether all of those were given."""
 
@@ -90,7 +92,8 @@ class Pull:
         except BaseException:
             await self._leave()
             raise
-        self._name, self.pending = made.name, made.num_pending
+        self._name = made.name
+        self.pending = self.left = made.num_pending
         self.whole = self.pending == 0
 
     async def __aexit__(self, *_: object) -> Literal[False]:
@@ -163,6 +166,7 @@ class Pull:
                 break
             found.append(one)
             self._given += 1
+            self.left = one.left
             if until is not None and self._given >= until:
                 self.whole = True
                 break
