@@ -17,8 +17,6 @@ NONSENSE = timedelta(minutes=10)
 """A timestamp further ahead than this is no clock that runs fast, but a mistake."""
 MEMORY = timedelta(hours=1)
 """A skew is believed for one to two of these after it was last seen; clocks get set right."""
-
-
 _MILLISECOND = timedelta(milliseconds=1)
 
 

@@ -111,10 +111,7 @@ class Conversations:
         events: list[Event],
         casts: Sequence[Cast] | None = None,
     ) -> Change:
-        """Put one back, or keep it for the first time.
-
-        `casts` are its legs sorted out, if somebody has done that since they last changed.
-        """
+        """Put one back, or keep it for the first time; `casts` as for `Resting.keep`."""
         before = entry.queue_id
         change = self._resting.keep(conversation, entry, now, events, casts)
         self.adoption.kept(entry)

@@ -144,7 +144,8 @@ class HasState(Protocol):
 class _Event(Event):
     """A trigger without the queue and the hooks of the library, which nobody uses.
 
-    With them a move takes 5 µs, without them 0.8.
+    With them a move takes 5 µs, without them 0.8. The library itself never calls it, so that it may
+    take what a move needs and no more.
     """
 
     def trigger(self, model: HasState, target: State) -> bool:  # type: ignore[override]

@@ -241,6 +241,37 @@ async def test_a_sign_of_life_before_what_there_is_does_not_say_that_there_is_no
     await engine.close()
 
 
+async def test_a_consumer_that_counts_what_is_not_there_does_not_hide_that_nothing_follows(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await open_engine(nats_url)
+    await engine.inputs.put(0, "k", b"1", "1")
+    make, understand, wrong = pulling.Pull._make, pulling.Pull._understand, True
+
+    async def make_wrongly(self: pulling.Pull) -> pulling._Consumer:
+        made = await make(self)
+        return replace(made, num_pending=made.num_pending + wrong)
+
+    def understand_wrongly(self: pulling.Pull, message: Any) -> pulling.Found | None:
+        found = understand(self, message)
+        return found and replace(found, left=found.left + wrong)
+
+    monkeypatch.setattr(pulling.Pull, "_make", make_wrongly)
+    monkeypatch.setattr(pulling.Pull, "_understand", understand_wrongly)
+    follower = engine.inputs.follow(0, 0)
+    assert [one.body for one in await anext(follower)] == [b"1"]
+    assert await anext(follower) == []
+    assert await anext(follower) == []  # of one that counts wrongly from the start
+    wrong = False
+    assert await anext(follower) == []
+    await engine.inputs.put(0, "k", b"2", "2")
+    while not (chunk := await anext(follower)):
+        pass
+    assert [one.body for one in chunk] == [b"2"]
+    await follower.aclose()  # type: ignore[attr-defined]
+    await engine.close()
+
+
 async def test_a_row_comes_back_after_retention_has_removed_that_it_was_gone(
     nats_url: str, link: Connection
 ) -> None:
@@ -353,6 +384,30 @@ async def test_a_server_that_is_behind_the_others_hides_nothing(
     made = 0
     assert [one.row.conversation_id for one in await engine.steps.read(0, 10)] == ["a", "b", "c"]
     assert made == 2
+    await engine.close()
+
+
+async def test_a_consumer_that_promises_what_was_removed_is_made_anew(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulling, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(pulling, "SILENT", 0.5)
+    engine = await open_engine(nats_url)
+    owner = engine.store(0)
+    for key in "ab":
+        await owner.commit(Batch({key: Row(key, b"s")}, [], {}), NOW)
+    make, wrong = pulling.Pull._make, 1
+
+    async def promise(self: pulling.Pull) -> pulling._Consumer:
+        nonlocal wrong
+        found = await make(self)
+        found.num_pending += wrong
+        wrong = 0
+        return found
+
+    monkeypatch.setattr(pulling.Pull, "_make", promise)
+    rows = [row.conversation_id async for chunk in engine.store(0).load() for row in chunk]
+    assert rows == ["a", "b"]
     await engine.close()
 
 

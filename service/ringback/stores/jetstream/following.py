@@ -125,17 +125,21 @@ class Log:
                 if not pull.pending:
                     yield []
                 while (chunk := await pull.next()) is not None:
-                    if chunk or not pull.left:  # a sign of life may be sooner than what follows
+                    if chunk:
                         yield chunk
-                    after = chunk[-1].sequence if chunk else after
-                    if chunk and not chunk[-1].left:
+                        after = chunk[-1].sequence
+                    if not pull.left:
                         yield []
-                    if not pull.due():
-                        continue
-                    if not chunk and await self.last_sequence() > after:
-                        break  # it has fallen silent
-                    if chunk and chunk[-1].left:
+                    due = pull.due()
+                    if due and chunk and pull.left:
                         await self._check(after)
+                    if due or (pull.left and not chunk):
+                        ended = await self.last_sequence() <= after
+                        if ended and pull.left:
+                            yield []
+                            break  # it counts what is not there, as one of 2.9.10 may for ever
+                        if due and not (chunk or ended):
+                            break  # it has fallen silent
             await asyncio.sleep(PAUSE)
 
     async def _check(self, after: int) -> None:

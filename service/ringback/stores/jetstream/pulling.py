@@ -143,16 +143,18 @@ class Pull:
     async def next(self, until: int | None = None) -> list[Found] | None:
         """Give what has come, waiting for it; None when this consumer is of no more use.
 
-        With `until`, none more than that many are given altogether.
+        With `until`, none more than that many are given altogether, and it is of no more use when
+        it gives none for long, silent or not: what it counted may have been removed since.
         """
         if until is not None and self._given >= until:
             return None
+        silent_at = asyncio.get_running_loop().time() + SILENT
         while not self._came:
             if self._failed or not await self._more():
                 return None
             self._news.clear()
             try:
-                async with asyncio.timeout(SILENT):
+                async with asyncio.timeout_at(silent_at):
                     await self._news.wait()
             except TimeoutError:
                 return None
