@@ -137,7 +137,7 @@ def differences(truths: Mapping[str, Truth], journal: Iterable[Line]) -> dict[st
 
 
 async def settle(centre: ContactCentre, path: Path) -> Mapping[str, Truth]:
-    """Wait until all is known, or give up: what is wrong then is for the caller to find.
+    """Wait until all is known, or give up once nothing comes: the caller finds what is wrong then.
 
     Gives the truth, of which nothing changes for the next moments: only automatic calls fall due
     in a centre that is halted.
@@ -145,13 +145,16 @@ async def settle(centre: ContactCentre, path: Path) -> Mapping[str, Truth]:
     journal: list[Line] = []
     quiet = False
     try:
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(SOON) as patience:
             while not quiet or differences(centre.truth(), journal):
                 await asyncio.sleep(0.1)
-                journal += read_journal(path, journal[-1][0] if journal else OLD_ENTRIES)
+                news = read_journal(path, journal[-1][0] if journal else OLD_ENTRIES)
+                journal += news
+                if news:
+                    patience.reschedule(asyncio.get_running_loop().time() + SOON)
                 due = [truth.auto_dial_at for truth in centre.truth().values()]
                 near = [abs(at - centre.now) for at in due if at is not None]
-                quiet = min(near, default=MOMENT) >= MOMENT
+                quiet = not news and min(near, default=MOMENT) >= MOMENT
     except TimeoutError:
         pass
     return centre.truth()

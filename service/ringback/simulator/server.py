@@ -21,6 +21,7 @@ __all__ = ["SimulatorServer", "Stream"]
 
 HEARTBEAT_SECONDS = 30.0
 RESEND_PATIENCE_SECONDS = 10.0
+"""How long a client may not take as much as one frame."""
 GOODBYE_SECONDS = 1.0
 GOING_AWAY = 1001
 SHAPES = {
@@ -184,9 +185,9 @@ class SimulatorServer(Host):
         latest = self.centre.latest_frames()
         for client, shapes in list(self.stream.clients.items()):
             try:
-                async with asyncio.timeout(RESEND_PATIENCE_SECONDS):
-                    for emission in latest:
-                        if _shape(emission) in shapes:
+                for emission in latest:
+                    if _shape(emission) in shapes:
+                        async with asyncio.timeout(RESEND_PATIENCE_SECONDS):
                             await client.put_patiently(emission.frame)
             except TimeoutError:
                 client.cut()
