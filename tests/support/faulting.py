@@ -124,6 +124,9 @@ KINDS: dict[str, tuple[str, Strike]] = {
     "end a listener": ("listen", _end),
     "part a listener": ("listen", _part),
     "kill a reader": ("serve", _kill),
+    "stop a reader": ("serve", _stop),
+    "end a reader": ("serve", _end),
+    "part a reader": ("serve", _part),
     "kill a server": (NODE, _kill_node),
     "stop a server": (NODE, _stop_node),
     "end a server": (NODE, _end_node),
@@ -131,9 +134,7 @@ KINDS: dict[str, tuple[str, Strike]] = {
     "split the network": (NODE, _split),
 }
 """Every kind of fault: whom it befalls, and what happens."""
-OF_A_NETWORK = frozenset(
-    {"part a tracker", "part a listener", "part a server", "split the network"}
-)
+OF_A_NETWORK = frozenset(kind for kind in KINDS if kind.startswith(("part ", "split ")))
 
 
 async def storm(cluster: Cluster, random: Random, faults: int) -> list[Struck]:

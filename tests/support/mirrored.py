@@ -112,36 +112,36 @@ class Tracking:
             assert isinstance(snapshot, Snapshot)
             partition = self.partition_of(snapshot.conversation_id)
             change = self.trackers[partition].observe(snapshot, self.clock.now())
-            await self._commit(partition, [] if change is None else [change])
+            await self.commit(partition, [] if change is None else [change])
 
     async def hear(self) -> None:
         """Let the source hear."""
         for partition, tracker in enumerate(self.trackers):
-            await self._commit(partition, tracker.sources.connected(SOURCE, [], self.clock.now()))
+            await self.commit(partition, tracker.sources.connected(SOURCE, [], self.clock.now()))
 
     async def go_blind(self) -> None:
         """Let the source be blind."""
         for partition, tracker in enumerate(self.trackers):
             now = self.clock.now()
             changes = tracker.sources.disconnected(SOURCE, "cut", now, [], now)
-            await self._commit(partition, changes)
+            await self.commit(partition, changes)
 
     async def live(self) -> None:
         """Let all go on: note that the source hears, and fire what is due."""
         for partition, tracker in enumerate(self.trackers):
             now = self.clock.now()
             changes = tracker.sources.alive(SOURCE, now) + tracker.fire_due(now)
-            await self._commit(partition, changes)
+            await self.commit(partition, changes)
 
     async def tell(self, *events: Event) -> None:
         """Let events be told, about whatever."""
         key = f"~told/{next(self._numbers)}"
-        await self._commit(self.partitions - 1, [Change(key, b"", None, list(events))])
+        await self.commit(self.partitions - 1, [Change(key, b"", None, list(events))])
 
     async def know(self, settings: QueueSettings) -> None:
         """Let the settings of a queue become known."""
         for partition, tracker in enumerate(self.trackers):
-            await self._commit(partition, tracker.observe_settings(settings, self.clock.now()))
+            await self.commit(partition, tracker.observe_settings(settings, self.clock.now()))
 
     async def _take_deeds(self, partition: int) -> None:
         async for chunk in self.inputs.follow(partition, 0):
@@ -151,7 +151,7 @@ class Tracking:
                 deed = decode_deed(message.deed)
                 self.deeds.append(deed)
                 changes = self._do(self.trackers[partition], deed)
-                await self._commit(partition, changes, one.sequence)
+                await self.commit(partition, changes, one.sequence)
 
     def _do(self, tracker: Tracker, deed: Deed) -> list[Change]:
         now = self.clock.now()
@@ -174,9 +174,10 @@ class Tracking:
         except (AlertError, SilenceError):
             return []
 
-    async def _commit(
+    async def commit(
         self, partition: int, changes: Iterable[Change], reached: int | None = None
     ) -> None:
+        """Let a partition make a step."""
         batch = Batch({}, [], {})
         batch.reached = await self.inputs.position() if reached is None else reached
         for change in changes:

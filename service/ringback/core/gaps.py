@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from ringback.core.events import Event, SourceData, rfc3339
 
-__all__ = ["LEDGER", "MOST_TOPICS_TOLD", "SOURCE", "Gap", "Ledger"]
+__all__ = ["LEDGER", "MOST_TOPICS_TOLD", "SOURCE", "Gap", "Ledger", "decode_gap"]
 
 LEDGER = "~gap/"
 """Begins the keys of the ledger's rows; a conversation's id begins with no tilde."""
@@ -28,7 +28,10 @@ class Gap(msgspec.Struct, array_like=True, gc=False):
     """One interval in which a source was blind. Fields may be appended, never moved."""
 
     id: str
-    """`<source>/<since>`, with a number after it where two began at once."""
+    """`<source>/<since>`, with a number after it where two began at once.
+
+    With `/<part>` after that, where only a part of what a source has heard was lost.
+    """
     source: str
     since: datetime
     """The last moment at which the source surely heard, on the daemon's clock."""
@@ -66,7 +69,8 @@ class _Ear(msgspec.Struct, array_like=True, gc=False):
 
 
 _encode_gap = msgspec.msgpack.Encoder().encode
-_decode_gap = msgspec.msgpack.Decoder(Gap).decode
+decode_gap = msgspec.msgpack.Decoder(Gap).decode
+"""Unpack a row of the ledger."""
 _decode_ear = msgspec.msgpack.Decoder(_Ear).decode
 
 
@@ -103,7 +107,7 @@ class Ledger:
 
     def _restore(self, key: str, packed: bytes, *, carry_on: bool) -> None:
         if key.startswith(LEDGER):
-            gap = _decode_gap(packed)
+            gap = decode_gap(packed)
             gap.unverified = 0
             self.gaps[gap.id] = gap
             if gap.until is None and not carry_on:
@@ -123,7 +127,7 @@ class Ledger:
         elif packed is None:
             self.gaps.pop(key.removeprefix(LEDGER), None)
         elif key.startswith(LEDGER):
-            gap = _decode_gap(packed)
+            gap = decode_gap(packed)
             latest = next(reversed(self.gaps.values()), gap)
             self.gaps[gap.id] = gap
             if gap.since < latest.since:
@@ -241,11 +245,18 @@ class Ledger:
         return gap, [*events, _gap_event(gap, "gap_opened", now)]
 
     def missed(
-        self, source: str, cause: str, since: datetime, now: datetime, touch: Callable[[Gap], int]
+        self,
+        source: str,
+        part: str,
+        cause: str,
+        since: datetime,
+        now: datetime,
+        *,
+        touch: Callable[[Gap], int],
     ) -> list[Event]:
-        """What a source has heard from then until now was lost afterwards: a gap that is over."""
+        """A part of what a source has heard since then was lost afterwards: a gap that is over."""
         since = min(since, now)
-        gap = Gap(self._name(source, since), source, since, cause, [], [])
+        gap = Gap(f"{self._name(source, since)}/{part}", source, since, cause, [], [])
         self.gaps[gap.id] = gap
         self.opened[cause] += 1
         opened = _gap_event(gap, "gap_opened", now)

@@ -6,6 +6,7 @@ it. Here they meet: a gap that begins or ends casts doubt, a frame, a read or a 
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import partial
 
 from ringback.core.deadlines import soonest
 from ringback.core.doubts import Doubts, How
@@ -58,9 +59,12 @@ class Repair:
             self._touch(gap, now)
         return events
 
-    def missed(self, source: str, cause: str, since: datetime, now: datetime) -> list[Event]:
-        """What a source has heard since then was lost before anybody took it in."""
-        return self.ledger.missed(source, cause, since, now, lambda gap: self._touch(gap, now))
+    def missed(
+        self, source: str, part: str, cause: str, since: datetime, now: datetime
+    ) -> list[Event]:
+        """A part of what a source has heard since then was lost before anybody took it in."""
+        touch = partial(self._touch, now=now)
+        return self.ledger.missed(source, part, cause, since, now, touch=touch)
 
     def carry_on(self, now: datetime) -> None:
         """Put in doubt what gaps have touched and nothing is known to have repaired.

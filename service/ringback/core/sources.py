@@ -49,10 +49,12 @@ class Sources:
         changes = self._of_gaps(self._repair.disconnected(source, cause, since, topics, now))
         return changes + self._of_feeds(self._feeds.disconnected(source, now))
 
-    def missed(self, source: str, cause: str, since: datetime, now: datetime) -> list[Change]:
-        """What a source has heard since then was lost before it got here."""
+    def missed(
+        self, source: str, part: str, cause: str, since: datetime, now: datetime
+    ) -> list[Change]:
+        """A part of what a source has heard since then was lost before it got here."""
         self._present.go_on(now)
-        return self._of_gaps(self._repair.missed(source, cause, since, now))
+        return self._of_gaps(self._repair.missed(source, part, cause, since, now))
 
     def alive(self, source: str, now: datetime) -> list[Change]:
         """Note that a source hears, for a restart to know when it ceased to."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from ringback.core.gaps import Gap
 from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher, Silence
@@ -56,6 +57,9 @@ class Desk(Present, Protocol):
 
     def freshness(self, source: str) -> Freshness:
         """Say how fresh a source is."""
+
+    def gaps(self, source: str) -> list[Gap]:
+        """Give the gaps of a source, oldest first."""
 
     async def acknowledge(self, alert_id: str, by: str) -> None:
         """Note who has seen that an alert is firing. Raises `AlertError`."""

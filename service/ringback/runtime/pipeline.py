@@ -17,6 +17,7 @@ from ringback.core.changes import Change
 from ringback.core.clocks import Clock as PlatformClock
 from ringback.core.clocks import Skews
 from ringback.core.events import rfc3339
+from ringback.core.gaps import Gap as LedgerGap
 from ringback.core.snapshots import QueueSettings, Snapshot
 from ringback.core.tracker import Tracker
 from ringback.core.watch.feed_kinds import Pulse
@@ -283,6 +284,10 @@ class Pipeline(Gathering):
         """Say how fresh a source is."""
         hears = self.tracker.repair.ledger.hears_all(source)
         return Freshness(hears, self.tracker.repair.ledger.blind_since(source), self.heard_at)
+
+    def gaps(self, source: str) -> list[LedgerGap]:
+        """Give the gaps of a source, oldest first."""
+        return self.tracker.repair.ledger.of(source)
 
     async def all_told(self, readers: Iterable[str]) -> None:
         """Wait until these readers have dealt with all that is committed."""

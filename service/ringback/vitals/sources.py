@@ -33,7 +33,6 @@ def report_of(desk: Desk, source: Source | None, name: str, kind: str, at: float
             failed=dict(reconciliation.failures),
         )
     channels = None if genesys is None else genesys.fleet.channels
-    gaps = repair.ledger.of(name)
     return SourceReport(
         name=name,
         kind=kind,
@@ -46,7 +45,7 @@ def report_of(desk: Desk, source: Source | None, name: str, kind: str, at: float
         topics_rejected=UNSET if genesys is None else len(genesys.fleet.rejected),
         channels=UNSET if channels is None else [_channel(one, at) for one in channels],
         reads=reads,
-        gaps=[_gap(gap) for gap in reversed(gaps)],
+        gaps=[_gap(gap) for gap in reversed(desk.gaps(name))],
     )
 
 

@@ -63,6 +63,24 @@ async def test_it_waits_for_its_engine_says_so_and_then_does_all_there_is(tmp_pa
             assert await child.ends() == 0
 
 
+GUARD = """
+authorization { users: [{ user: "a", password: "b", permissions: {
+  publish: { allow: ["$JS.API.>", "$KV.>", "ringback.acme.st.>"] }, subscribe: [">"] } }] }"""
+
+
+async def test_what_it_may_not_do_at_its_start_is_said_where_it_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    async with one_node(tmp_path, GUARD) as node:
+        known = {"jetstream__user": "a", "jetstream__password": "b"}
+        async with running(tmp_path, **several(node.url, **known)) as child:
+            await child.says("engine_refuses")
+            said = await turns(child, 503)
+            assert "no permission to publish to ringback.acme.in." in said["checks"][0]["reason"]
+            child.process.send_signal(signal.SIGTERM)
+            assert await child.ends() == 0
+
+
 async def test_it_can_be_stopped_while_it_waits(tmp_path: Path) -> None:
     [port] = free_ports(1)
     async with running(tmp_path, **several(f"nats://127.0.0.1:{port}")) as child:

@@ -187,6 +187,23 @@ async def test_who_may_not_update_goes_on_with_what_there_is_and_says_so(
     monkeypatch.setattr(streams, "_write", write)
 
 
+async def test_a_bucket_that_keeps_leases_for_another_time_is_refused(
+    nats_url: str, link: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org, settings = new_org(), engine_settings(nats_url)
+    other = replace(settings, lease_seconds=settings.lease_seconds * 10)
+    await (await Engine.open(settings, org, KEEP_HOURS)).close()
+
+    async def denied(*args: Any) -> dict[str, Any]:
+        raise DeniedError("$JS.API.STREAM.UPDATE")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(streams, "_write", denied)
+        with pytest.raises(EngineForeign, match=r"max_age is .*jetstream\.lease_seconds"):
+            await Engine.open(other, org, KEEP_HOURS)
+    await (await Engine.open(other, org, KEEP_HOURS)).close()
+
+
 async def test_who_is_behind_what_is_kept_is_told_where_it_begins(
     nats_url: str, link: Connection
 ) -> None:

@@ -217,6 +217,19 @@ async def test_a_permission_that_is_missing_is_named_and_may_be_given_later(
         assert "as the user for setup" in str(refused.value)
 
 
+async def test_who_may_not_hear_its_answers_is_told_which_setting_that_is(tmp_path: Path) -> None:
+    known = {"user": "a", "password": Secret("b")}
+    async with one_node(tmp_path, GUARD.format(allowed='"$JS.API.>"')) as node:
+        settings = replace(engine_settings(node.url), **known)
+        with pytest.raises(EngineRefused, match=r"may not hear .*_inbox\.b.*jetstream\.inbox"):
+            await Connection.open(replace(settings, inbox="_INBOX.b"), name="test")
+        link = await Connection.open(settings, name="test")
+        assert link.problem is None
+        await link.client.subscribe("wants.a")
+        await until(lambda: "no permission to listen to wants.a" in (link.problem or ""))
+        await link.close()
+
+
 async def open_until_refused(settings: JetStreamSettings) -> None:
     """Open until the server has read its configuration."""
     async with asyncio.timeout(PATIENCE):

@@ -85,8 +85,6 @@ class Joining:
         """`stack` closes what is opened, once the process has ended."""
         self.name = settings.jetstream.member or f"{socket.gethostname()}-{os.getpid()}"
         """What this process is called among the others."""
-        self.waits_for: str | None = None
-        """What it waits for before it knows anything."""
         self._settings = settings
         self._roles = roles
         self._stack = stack
@@ -102,6 +100,8 @@ class Joining:
         self._clock = clock
         self._rules = make_rules(settings)
         self._duties: list[Duty] = []
+        self._unreached: str | None = None
+        self._engine: Engine | None = None
         self._showing: Showing | None = None
         self._partition_of = partial(partition_of, partitions=settings.jetstream.partitions)
 
@@ -112,9 +112,14 @@ class Joining:
             one.strip().rpartition("@")[2] for one in self._settings.jetstream.servers.split(",")
         )
 
+    @property
+    def waits_for(self) -> str | None:
+        """What keeps it from knowing anything; None if nothing but that there is much to read."""
+        return self._unreached if self._engine is None else self._engine.connection.problem
+
     async def join(self) -> None:
         """Open the engine and join all parts. Raises `StoreError` for what waiting cannot mend."""
-        engine = await self._reach()
+        engine = self._engine = await self._reach()
         self._stack.push_async_callback(engine.close)
         for finding in engine.findings:
             log.warning("engine_not_as_it_should_be", finding=finding)
@@ -169,9 +174,9 @@ class Joining:
         )
 
     def _wait_for_it(self, error: EngineUnreachable) -> None:
-        if self.waits_for is None:
+        if self._unreached is None:
             log.warning("engine_unreachable", problem=str(error))
-        self.waits_for = str(error)
+        self._unreached = str(error)
 
     async def _track(self, engine: Engine) -> None:
         """Take part in tracking partitions."""

@@ -9,10 +9,25 @@ from collections.abc import Mapping
 
 from ringback.runtime.cluster.checkpoint import Aside
 
-__all__ = ["Asides"]
+__all__ = ["SPEAKER", "Asides", "part_of", "speaks"]
 
+SPEAKER = 0
+"""The partition whose rows about no conversation count: those of the others say the same."""
 MOST_ASIDE = 256 * 1024
 """Bytes that may wait for the next note."""
+
+
+def part_of(partition: int) -> str:
+    """Name a partition in the ids of gaps, where what was lost was its inputs alone."""
+    return f"partition-{partition}"
+
+
+def speaks(partition: int, gap: str) -> bool:
+    """Whether what a partition says about no conversation counts.
+
+    `gap` is the id that its row or its event ends with. Of what only it has lost it alone knows.
+    """
+    return partition == SPEAKER or gap.rpartition("/")[2] == part_of(partition)
 
 
 class Asides:

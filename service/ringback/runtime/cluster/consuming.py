@@ -108,9 +108,9 @@ class Consuming:
             case _:
                 return (list(self._hear(message, now, ahead)),)
 
-    def missed(self, since: datetime, now: datetime) -> list[Change]:
-        """What was put from then until now is not kept any more."""
-        return self.tracker.sources.missed(self._source, LOST, since, now)
+    def missed(self, part: str, since: datetime, now: datetime) -> list[Change]:
+        """What was put into one part of the log from then until now is not kept any more."""
+        return self.tracker.sources.missed(self._source, part, LOST, since, now)
 
     def _hear(
         self, message: wire.Message, now: datetime, ahead: Mapping[str, object]

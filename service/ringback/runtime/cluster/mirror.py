@@ -15,13 +15,16 @@ import msgspec
 import structlog
 
 from ringback.core.asides import is_aside
+from ringback.core.gaps import Gap
 from ringback.core.tracker import Tracker
 from ringback.core.watch.adoption import ROW as RULES
 from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import SILENCE, Matcher, Silence
 from ringback.errors import EngineSilent, FrameError, StoreError
 from ringback.ports import Clock, Entry, InputLog, Step, StepLog
+from ringback.runtime.cluster.asides import SPEAKER, speaks
 from ringback.runtime.cluster.checkpoint import CHECKPOINT, decode_checkpoint
+from ringback.runtime.cluster.gaps import PartedGaps
 from ringback.runtime.cluster.retelling import Retelling
 from ringback.runtime.desk import Freshness
 from ringback.runtime.tuning import restoring
@@ -40,8 +43,6 @@ from ringback.wire.steps import step_at
 
 __all__ = ["LOST", "Mirror"]
 
-SPEAKER = 0
-"""The partition whose rows about no conversation count: those of the others say the same."""
 PATIENCE = 2.0
 """Seconds that somebody who has done something waits for it to be seen."""
 LOST = 5.0
@@ -82,6 +83,7 @@ class Mirror:
         self._partitions = partitions
         self._partition_of = partition_of
         self._patience = patience
+        self._parted = PartedGaps()
         self._past = Retelling(steps, self._place)
         self._newer: dict[tuple[int, str], int] = {}
         """Rows that were loaded as of later than where following began, and their sequences."""
@@ -180,7 +182,8 @@ class Mirror:
             else:
                 self.kept[key] = state
             return
-        if is_aside(key) and step.partition != SPEAKER:
+        if is_aside(key) and not speaks(step.partition, key):
+            self._parted.mirror(step.partition, key, state)
             return
         if key == RULES:
             self._show_rules(state)
@@ -229,6 +232,10 @@ class Mirror:
             since = self.clock.now() - timedelta(seconds=silent)
             hears, blind_since = False, min(since, blind_since or since)
         return Freshness(hears, blind_since, None if feed is None else feed.heard_at)
+
+    def gaps(self, source: str) -> list[Gap]:
+        """Give the gaps of a source, oldest first."""
+        return self._parted.summed(self.tracker.repair.ledger.of(source))
 
     # What readers need
 

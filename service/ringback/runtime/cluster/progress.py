@@ -17,6 +17,7 @@ from ringback.core.entries import NEVER
 from ringback.core.tracker import Tracker
 from ringback.core.watch.rules import RuleSet
 from ringback.ports import Mark, Row
+from ringback.runtime.cluster.asides import part_of
 from ringback.runtime.cluster.checkpoint import Aside, Checkpoint
 from ringback.runtime.cluster.consuming import Consuming
 from ringback.runtime.cluster.means import Means
@@ -156,4 +157,4 @@ class Progress:
         since, self.lost_since = self.lost_since, None
         if since is None or since == NEVER:
             since = self._now
-        return self.consuming.missed(since, self._now)
+        return self.consuming.missed(part_of(self.number), since, self._now)

@@ -7,7 +7,7 @@ no conversation with it, are noted once a second, when somebody waits, or when t
 from ringback.core.asides import is_aside
 from ringback.core.changes import Change
 from ringback.ports import Batch, PartitionStore, Row
-from ringback.runtime.cluster.asides import Asides
+from ringback.runtime.cluster.asides import Asides, speaks
 from ringback.runtime.cluster.checkpoint import Aside
 from ringback.runtime.cluster.means import Means
 from ringback.runtime.cluster.noting import Noting
@@ -39,8 +39,9 @@ class Writing(Gathering):
         if change is None or not is_aside(change.conversation_id):
             super().take(change)
             return
-        # Each partition keeps a ledger; the first speaks for all.
-        events = [] if self._progress.number else change.events
+        # The ids of events end with what they tell.
+        number = self._progress.number
+        events = [one for one in change.events if speaks(number, one.id.rpartition("/")[0])]
         bodies, subjects = [self._encode(one) for one in events], [one.subject for one in events]
         aside = Aside(change.conversation_id, change.state, bodies, subjects)
         if self.asides.add(aside):

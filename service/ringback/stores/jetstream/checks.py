@@ -77,10 +77,14 @@ def _vulnerable(version: str) -> bool:
 
 def _syncing(settings: JetStreamSettings, seen: Seen | str | None) -> str | None:
     remedy = "see that each server has sync_interval: always, else a power failure costs messages"
+    if not settings.monitor:
+        return (
+            f"it is not known when servers write to their disks: set jetstream.monitor, or {remedy}"
+        )
     if isinstance(seen, str):
         return f"jetstream.monitor: {seen}; {remedy}"
     if seen is None:
-        return None if not settings.monitor else remedy
+        return remedy
     config = seen.jetstream.config
     if config.sync_always:
         return None

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
+import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
@@ -31,6 +32,7 @@ from ringback.stores.jetstream.faults import (
 __all__ = ["Connection"]
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 ANSWER = 2.0
 """Seconds that a store has to be answered in, before it is tried again."""
@@ -45,7 +47,9 @@ AGAIN = 0.25
 PING = 1.0
 UNANSWERED_PINGS = 2
 CONNECT_SECONDS = 2
-_DENIED = re.compile(r'permissions violation for publish to "([^"]*)"', re.IGNORECASE)
+_DENIED = re.compile(
+    r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE
+)
 
 
 class _Answer(msgspec.Struct):
@@ -80,6 +84,8 @@ class Connection:
         self.readers: set[Callable[[], None]] = set()
         """Told when the connection is lost."""
         self._errors: list[Exception] = []
+        self._unheard: dict[str, str] = {}
+        """Subjects that this user may not listen to, and the error."""
         self._up = asyncio.Event()
         self._away_since: float | None = None
         self._waiting: dict[str, tuple[asyncio.Future[Msg], str]] = {}
@@ -127,8 +133,24 @@ class Connection:
         client.options["max_reconnect_attempts"] = -1
         self._answers = client.new_inbox()
         await client.listen(f"{self._answers}.*", self._answered)
+        await self._see_whether_heard()
         self._errors.clear()
         self._up.set()
+
+    async def _see_whether_heard(self) -> None:
+        """Refuse a user who would never hear an answer."""
+        try:
+            await self.client.flush(timeout=CONNECT_SECONDS)
+        except (NatsError, OSError, TimeoutError) as error:
+            await self.client.close()
+            raise self._why(error) from None
+        for problem in self._unheard.values():
+            await self.client.close()
+            raise EngineRefused(
+                self.servers,
+                f"this user may not hear its answers: {problem}",
+                "jetstream.inbox: the prefix that the user may listen to (deploy/nats)",
+            )
 
     @property
     def connected(self) -> bool:
@@ -154,7 +176,7 @@ class Connection:
         if not self.connected:
             last = self._errors[-1] if self._errors else UnsureError("the connection was lost")
             return str(self._why(last))
-        return next(iter(self.troubles.values()), None)
+        return next(iter((self._unheard | self.troubles).values()), None)
 
     async def up(self) -> None:
         """Wait until a server is connected."""
@@ -218,8 +240,10 @@ class Connection:
             except RefusalError as error:
                 if error.code in CONFLICTS:
                     raise
-                self.troubles[what] = str(worded(self.servers, error))
-            except (UnsureError, DeniedError) as error:
+                self._tell(what, error)
+            except DeniedError as error:
+                self._tell(what, error)
+            except UnsureError as error:
                 self.troubles[what] = str(worded(self.servers, error))
             else:
                 if self.troubles:
@@ -231,6 +255,13 @@ class Connection:
             else:
                 await self.up()
                 wait = FIRST_WAIT
+
+    def _tell(self, what: str, error: Exception) -> None:
+        """Say what an administrator has to mend, once."""
+        problem = str(worded(self.servers, error))
+        if self.troubles.get(what) != problem:
+            log.warning("engine_refuses", stream=what, problem=problem)
+        self.troubles[what] = problem
 
     async def store(self, subject: str, payload: bytes, headers: dict[str, str]) -> int:
         """Try once to store a message; give its sequence.
@@ -297,13 +328,20 @@ class Connection:
         if denied is None:
             self._errors = [*self._errors[-9:], error]
             return
+        what, where = denied.groups()
+        if what.lower() == "subscription":
+            refused = DeniedError(where, "listen to")
+            log.warning("engine_refuses", subject=where, problem=str(refused))
+            self._unheard[where] = str(worded(self.servers, refused))
+            return
         for future, subject in list(self._waiting.values()):
-            if subject.lower() == denied.group(1).lower() and not future.done():
+            if subject.lower() == where.lower() and not future.done():
                 future.set_exception(DeniedError(subject))
                 future.exception()  # whoever has given up waiting need not be told
 
     async def _disconnected(self) -> None:
         self._up.clear()
+        self._unheard.clear()  # who connects again subscribes again
         self.lost += 1
         if self._away_since is None:
             self._away_since = asyncio.get_running_loop().time()

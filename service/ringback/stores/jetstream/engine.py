@@ -6,6 +6,7 @@ from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.checks import findings, look
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.inputs import JetStreamInputs
+from ringback.stores.jetstream.leases import agree, leases_of
 from ringback.stores.jetstream.steps import JetStreamSteps
 from ringback.stores.jetstream.store import JetStreamStore
 from ringback.stores.jetstream.streams import ensure, inspect, wanted
@@ -43,6 +44,7 @@ class Engine:
         try:
             for config in wanted(settings, subjects, keep_journal_hours):
                 found += await ensure(connection, config)
+            await agree(connection, leases_of(settings, subjects))
         except BaseException:
             await connection.close()
             raise

@@ -26,10 +26,10 @@ class UnsureError(Exception):
 
 
 class DeniedError(Exception):
-    """The server does not allow this client to publish there."""
+    """The server does not allow this client to publish or to listen there."""
 
-    def __init__(self, subject: str) -> None:
-        super().__init__(f"no permission to publish to {subject}")
+    def __init__(self, subject: str, what: str = "publish to") -> None:
+        super().__init__(f"no permission to {what} {subject}")
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from nats.aio.msg import Msg
 
-from ringback.errors import EngineUnreachable
+from ringback.errors import EngineForeign, EngineUnreachable
 from ringback.ports import Claim
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.connection import Connection
@@ -86,6 +86,19 @@ def leases_of(settings: JetStreamSettings, subjects: Subjects) -> Config:
 def budgets_of(settings: JetStreamSettings, subjects: Subjects) -> Config:
     """Say what the bucket of budgets has to be."""
     return _bucket(settings, subjects.budgets, BUDGET_SECONDS)
+
+
+async def agree(connection: Connection, bucket: Config) -> None:
+    """See that a bucket is there, and keeps leases for as long as all believe.
+
+    Raises `EngineForeign`: who renews more rarely than the engine forgets would lose what it has.
+    """
+    if different := await ensure(connection, bucket):
+        raise EngineForeign(
+            bucket.name,
+            "; ".join(different),
+            "or set jetstream.lease_seconds to what all others have",
+        )
 
 
 class JetStreamLeases:

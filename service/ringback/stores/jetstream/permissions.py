@@ -61,8 +61,6 @@ def _publishes(user: User, subjects: Subjects, partitions: int, source: str) -> 
     yield from _reads(leases)
     if user != "status":
         yield f"$KV.{subjects.leases}.member.*"
-        # It is kept in memory: whoever finds it gone with its server makes it anew.
-        yield f"$JS.API.STREAM.CREATE.{leases}"
     match user:
         case "listen":
             yield inputs
@@ -71,7 +69,6 @@ def _publishes(user: User, subjects: Subjects, partitions: int, source: str) -> 
             yield f"$JS.API.DIRECT.GET.{subjects.steps}.{heard}"
             yield from _reads(budgets)
             yield f"$KV.{subjects.budgets}.>"
-            yield f"$JS.API.STREAM.CREATE.{budgets}"
         case "track":
             yield inputs  # of ticks
             yield f"{steps}.*.*"

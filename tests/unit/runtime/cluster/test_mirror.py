@@ -9,6 +9,7 @@ from ringback.core.watch.defaults import built_in
 from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher
 from ringback.errors import AlertOver, AlertUnknown, EngineSilent, SilenceUnknown
+from ringback.runtime.cluster.asides import part_of
 from ringback.wire.inputs import Acknowledge, BeginSilence, Ruling
 from ringback.wire.steps import end_of_step, position_in
 from support.gateway import frame
@@ -94,6 +95,48 @@ async def test_of_sources_it_knows_what_one_partition_says() -> None:
         assert gap.until == clock.now()
         entries = await mirror.read(0, 99)
         assert len({entry.body for entry in entries}) == len(entries)
+
+
+async def test_a_gap_comes_to_what_it_is_over_all_partitions() -> None:
+    tracking = Tracking(LoopClock(), 4)
+    await tracking.hear()
+    await tracking.see(*(frame(f"c-{number}") for number in range(20)))
+    async with tracking.mirroring() as mirror:
+        await tracking.go_blind()
+        await asyncio.sleep(1)
+        await tracking.hear()
+        await settled()
+        (gap,) = mirror.gaps("main")
+        assert (gap.touched, gap.unverified, gap.repaired_at) == (20, 20, None)
+        late, *others = (f"c-{number}" for number in range(20))
+        await tracking.see(*(frame(one, **OVER) for one in others))
+        await tracking.live()
+        await settled()
+        assert mirror.gaps("main")[0].repaired_at is None
+        await asyncio.sleep(1)
+        await tracking.see(frame(late, **OVER))
+        await asyncio.sleep(60)
+        await tracking.live()
+        await settled()
+        (gap,) = mirror.gaps("main")
+        assert (gap.unverified, sum(gap.repaired_by.values())) == (0, 20)
+        assert gap.repaired_at is not None
+
+
+async def test_a_gap_that_only_one_partition_has_is_told_by_that_one() -> None:
+    clock = LoopClock()
+    tracking = Tracking(clock, 4)
+    await tracking.hear()
+    await asyncio.sleep(10)
+    async with tracking.mirroring() as mirror:
+        changes = tracking.trackers[3].sources.missed(
+            "main", part_of(3), "input log", clock.now() - timedelta(seconds=5), clock.now()
+        )
+        await tracking.commit(3, changes)
+        await settled()
+        (gap,) = mirror.gaps("main")
+        assert (gap.cause, gap.until) == ("input log", clock.now())
+        assert gap.id.endswith("/partition-3")
 
 
 async def test_queues_are_known_by_name() -> None:
@@ -322,7 +365,7 @@ async def test_a_partition_that_makes_no_steps_is_noticed() -> None:
         for _ in range(5):
             await asyncio.sleep(5)
             tracking.trackers[0].sources.alive("main", clock.now())
-            await tracking._commit(1, tracking.trackers[1].sources.alive("main", clock.now()))
+            await tracking.commit(1, tracking.trackers[1].sources.alive("main", clock.now()))
         await settled()
         assert mirror.quiet() == [0]
         fresh = mirror.freshness("main")

@@ -9,7 +9,7 @@ import pytest
 
 from ringback.core.snapshots import QueueSettings
 from ringback.core.tracker import Tracker
-from ringback.wire.log import Alive, Done, Settled
+from ringback.wire.log import Alive, Done, Hearing, Settled
 from support.callbacks import QUEUE, agent, at, snapshot
 from support.tracked import ALERTING, Logs, gaps, waiting
 
@@ -106,6 +106,28 @@ async def test_inputs_that_were_removed_before_anybody_read_them_are_a_gap() -> 
     assert ("ringback.source.gap_closed.v1", "input log") in told
     await logs.live(61)
     assert ("c-1/2", "callback.unverified") in await logs.told()
+    await second.close()
+
+
+async def test_what_one_partition_has_lost_is_told_by_that_one_and_nothing_else_is() -> None:
+    logs = Logs()
+    first = await logs.tracked(3)
+    await logs.listen(3)
+    await logs.hear(waiting(), partition=3)
+    await asyncio.sleep(5)
+    await first.close()
+    await logs.hear(ALERTING, partition=3)
+    await asyncio.sleep(10)
+    logs.inputs.forget(at(10))
+    second = await logs.tracked(3)
+    await logs.put(Hearing("ear", "disconnected"), partition=3)
+    await asyncio.sleep(5)
+    told = [one for one, kind in await logs.told() if kind.startswith("source.")]
+    assert len(gaps(second, 3)) > 1
+    assert [one.split("/", 2)[2] for one in told] == [
+        "partition-3/gap_opened",
+        "partition-3/gap_closed",
+    ]
     await second.close()
 
 

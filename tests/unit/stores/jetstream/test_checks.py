@@ -8,9 +8,8 @@ from aiohttp import web
 from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.checks import Seen, findings, look
 
-GOOD = JetStreamSettings(replicas=3)
+GOOD = JetStreamSettings(replicas=3, monitor="127.0.0.1:8222")
 NEW = "2.12.15"
-MONITORED = JetStreamSettings(replicas=3, monitor="127.0.0.1:8222")
 
 
 def seen(config: dict[str, object], version: str = NEW) -> Seen:
@@ -18,31 +17,37 @@ def seen(config: dict[str, object], version: str = NEW) -> Seen:
     return msgspec.json.decode(msgspec.json.encode(told), type=Seen)
 
 
+ALWAYS = seen({"sync_interval": 120_000_000_000, "sync_always": True})
+
+
 def test_what_is_as_it_should_be_is_not_mentioned() -> None:
-    assert findings(GOOD, NEW, 4_194_304, None) == []
-    always = seen({"sync_interval": 120_000_000_000, "sync_always": True})
-    assert findings(MONITORED, NEW, 4_194_304, always) == []
+    assert findings(GOOD, NEW, 4_194_304, ALWAYS) == []
+
+
+def test_when_disks_are_written_to_is_not_known_without_monitoring() -> None:
+    [said] = findings(JetStreamSettings(replicas=3), NEW, 4_194_304, None)
+    assert "set jetstream.monitor" in said
 
 
 def test_too_few_replicas() -> None:
-    [said] = findings(JetStreamSettings(replicas=1), NEW, 4_194_304, None)
+    [said] = findings(JetStreamSettings(replicas=1, monitor=GOOD.monitor), NEW, 4_194_304, ALWAYS)
     assert "kept on 1 server only" in said
     assert "jetstream.replicas to 3" in said
 
 
 @pytest.mark.parametrize("version", ["2.9.10", "2.10.29", "2.11.15", "2.12.0", "2.12.6"])
 def test_versions_with_published_holes(version: str) -> None:
-    [said] = findings(GOOD, version, 4_194_304, None)
+    [said] = findings(GOOD, version, 4_194_304, ALWAYS)
     assert f"NATS {version} has published holes: run 2.11.16, 2.12.7" in said
 
 
 @pytest.mark.parametrize("version", ["2.11.16", "2.11.99", "2.12.7", "2.14.5", "3.0.0"])
 def test_versions_without(version: str) -> None:
-    assert findings(GOOD, version, 4_194_304, None) == []
+    assert findings(GOOD, version, 4_194_304, ALWAYS) == []
 
 
 def test_messages_that_may_be_small_only() -> None:
-    [said] = findings(GOOD, NEW, 1_048_576, None)
+    [said] = findings(GOOD, NEW, 1_048_576, ALWAYS)
     assert "may have 1048576 bytes" in said
 
 
@@ -56,7 +61,7 @@ SYNCING: dict[str, tuple[Seen | str, str]] = {
 @pytest.mark.parametrize("syncing", SYNCING)
 def test_a_disk_that_is_not_waited_for(syncing: str) -> None:
     found, said = SYNCING[syncing]
-    [finding] = findings(MONITORED, NEW, 4_194_304, found)
+    [finding] = findings(GOOD, NEW, 4_194_304, found)
     assert said in finding
     assert "sync_interval: always" in finding
 
