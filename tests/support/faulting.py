@@ -126,7 +126,6 @@ KINDS: dict[str, tuple[str, Strike]] = {
     "kill a reader": ("serve", _kill),
     "stop a reader": ("serve", _stop),
     "end a reader": ("serve", _end),
-    "part a reader": ("serve", _part),
     "kill a server": (NODE, _kill_node),
     "stop a server": (NODE, _stop_node),
     "end a server": (NODE, _end_node),
