@@ -73,7 +73,10 @@ async def inspect_engine(
     try:
         looks = [
             await inspect(connection, config)
-            for config in wanted(settings, subjects, keep_journal_hours)
+            for config in (
+                *wanted(settings, subjects, keep_journal_hours),
+                leases_of(settings, subjects),
+            )
         ]
         seen = await look(settings.monitor) if settings.monitor else None
         found = findings(settings, connection.version, connection.client.max_payload, seen)
