@@ -117,9 +117,9 @@ def firing_in(logs: Logs) -> set[str]:
 def heard_in_vain(logs: Logs, heard: Mapping[str, Sequence[Sequence[Snapshot]]]) -> Iterator[Fault]:
     """Give the conversations of which the input log lacks a snapshot, or has them in disorder.
 
-    What was heard over one socket must be found in the log, each by itself and each behind the one
-    before. In between there may be others: one listener may hear what another did not, and one that
-    was cut off puts it later.
+    What was heard over one socket must be found in the log, each behind the one before. In between
+    there may be others: one listener may hear what another did not, and one that was cut off puts
+    it later.
     """
     stored: defaultdict[str, list[bytes]] = defaultdict(list)
     for put in logs.inputs:
@@ -132,27 +132,15 @@ def heard_in_vain(logs: Logs, heard: Mapping[str, Sequence[Sequence[Snapshot]]])
 
 
 def _out_of_order(heard: Sequence[bytes], stored: Sequence[bytes]) -> str | None:
-    """Say what is wrong with the first that is not where it must be.
-
-    Who is late may find that another listener has told already what follows: then it goes on there,
-    and what it has put last is in the log twice.
-    """
-    places: defaultdict[bytes, list[int]] = defaultdict(list)
-    for place, content in enumerate(stored):
-        places[content].append(place)
-    taken: set[int] = set()
+    """Say what is wrong with the first that is not where it must be."""
     last = -1
     for number, content in enumerate(heard):
-        free = [place for place in places[content] if place not in taken]
-        earliest = places[heard[number - 1]][0] if number else -1
-        found = [place for place in free if place > last] or [
-            place for place in free if place > earliest
-        ]
-        if not found:
-            why = "comes before the one before it:" if free else "is not there:"
+        try:
+            last = stored.index(content, last + 1)
+        except ValueError:
+            there = content in stored
+            why = "is only before the one before it:" if there else "is not there:"
             return f"{why} snapshot {number + 1}"
-        last = found[0]
-        taken.add(last)
     return None
 
 

@@ -147,10 +147,11 @@ class Listening:
         self._heard += 1
         key, body = decoded.conversation_id, encode_message(Seen(decoded))
         # Topics of two shapes show each its own side of a conversation, in no order.
-        name = self._naming.again(f"{key}/{decoded.shows_voice}", body)
+        about = f"{key}/{decoded.shows_voice}"
+        name = self._naming.again(about, body)
         self.frames["repeated" if name is None else "snapshot"] += 1
         if name is not None:
-            self.putting.bring(self._partition_of(key), key, key, body, name)
+            self.putting.bring(self._partition_of(key), key, key, body, name, about=about)
 
     def connected(self, topics: Collection[str] = ()) -> None:
         """Note that the source hears."""
@@ -228,7 +229,8 @@ class Listening:
         name = self._naming.again(lane, body)
         if name is not None:
             for partition in self._partitions:
-                self.putting.bring(partition, lane, EVERYBODY, body, f"{name}.{partition}")
+                once = f"{name}.{partition}"
+                self.putting.bring(partition, lane, EVERYBODY, body, once, about=lane)
 
     # What the rest of the runtime calls
 

@@ -4,8 +4,8 @@ All listeners of an organisation hear the same, and each names a snapshot by its
 the one before it of the same conversation. The one before is part of the name because a hold and
 its retrieve return to the same content, which is news then. Where listeners have not heard the same
 before, as after a loss, a snapshot has two names, and enters twice: the tracker finds nothing new.
-One that is late puts what it alone has heard behind what another has told since, and nothing of
-that again: a snapshot is behind the one that it was heard after, if not in its first place.
+One that is late puts what it alone has heard behind what another has told since: `putting` sees to
+it that what it heard after that is behind it all the same.
 """
 
 from collections.abc import Callable

@@ -2,6 +2,10 @@
 
 A message stays here until the engine has stored it. While the engine is away nothing is dropped:
 what waits reaches its bound, and whoever brings more waits for room.
+
+What several put under the same name is stored once, where the first of them put it. Whoever was
+late, and has put something else since, would leave that as the latest: so what is told of one thing
+is put again, until it is behind what was told of that before.
 """
 
 import asyncio
@@ -21,6 +25,8 @@ AT_ONCE = 64
 """Messages that the engine is asked to store at the same time, each of another lane."""
 MOST = 2000
 """Waiting ones at which there is no room for more."""
+MOST_KNOWN = 100_000
+"""Things of which it is remembered where the last was stored; the oldest are forgotten."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +38,7 @@ class _Message(NamedTuple):
     key: str
     body: bytes
     once: str
+    about: Hashable
     bars: bool
     urgent: bool
 
@@ -53,12 +60,16 @@ class Putting:
         self._barred: dict[int, list[Lane]] = {}
         self._since: dict[int, float] = {}
         """When each that waits was brought, on the loop's clock, by its number."""
+        self._reached: dict[tuple[int, Hashable], int] = {}
+        """Where the last was stored that was told of a thing, by partition and thing."""
         self._room = asyncio.Event()
         self._room.set()
         self._stored = asyncio.Condition()
         self._count = 0
         self.put = 0
         """How many were stored."""
+        self.put_again = 0
+        """How many of them stood before what they come after, and so were stored once more."""
         self.too_large = 0
         """How many the engine will never take."""
 
@@ -79,11 +90,13 @@ class Putting:
         body: bytes,
         once: str,
         *,
+        about: Hashable = None,
         bars: bool = False,
         urgent: bool = False,
     ) -> None:
         """Take a message; it follows what was brought before for the same lane.
 
+        `about` is what it tells of: the last of what several put of that is to be the latest.
         Nothing of the partition that is brought after one that `bars` goes before it. One that is
         `urgent` waits for nothing but its lane.
         """
@@ -93,7 +106,7 @@ class Putting:
             self._room.clear()
         name = (partition, lane)
         waiting = self._lanes.get(name)
-        message = _Message(self._count, key, body, once, bars, urgent)
+        message = _Message(self._count, key, body, once, about, bars, urgent)
         if waiting is None:
             self._lanes[name] = deque([message])
             self._go_on(name)
@@ -126,12 +139,27 @@ class Putting:
             lane = (self._urgent or self._ready).popleft()
             message = self._lanes[lane][0]
             try:
-                await self._inputs.put(lane[0], message.key, message.body, message.once)
+                await self._store(lane[0], message)
                 self.put += 1
             except StepTooLarge as error:
                 self.too_large += 1
                 log.error("input_too_large", problem=str(error))  # noqa: TRY400  # it says all
             await self._done(lane)
+
+    async def _store(self, partition: int, message: _Message) -> None:
+        """Have a message stored, behind what was told of the same before."""
+        sequence = await self._inputs.put(partition, message.key, message.body, message.once)
+        if message.about is None:
+            return
+        thing = (partition, message.about)
+        reached = self._reached.pop(thing, 0)
+        if sequence <= reached:
+            once = f"{message.once}.{reached}"
+            sequence = await self._inputs.put(partition, message.key, message.body, once)
+            self.put_again += 1
+        self._reached[thing] = max(sequence, reached)
+        if len(self._reached) > MOST_KNOWN:
+            del self._reached[next(iter(self._reached))]
 
     async def _done(self, name: Lane) -> None:
         waiting = self._lanes[name]

@@ -140,7 +140,9 @@ class Connection:
     async def _see_whether_heard(self) -> None:
         """Refuse a user who would never hear an answer."""
         try:
-            await self.client.flush(timeout=CONNECT_SECONDS)
+            # nats-py asks for a sign of life ahead of what it has still to send, the first time.
+            for _ in range(2):
+                await self.client.flush(timeout=CONNECT_SECONDS)
         except (NatsError, OSError, TimeoutError) as error:
             await self.client.close()
             raise self._why(error) from None

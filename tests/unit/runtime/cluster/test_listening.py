@@ -93,6 +93,36 @@ async def test_the_same_of_two_topics_and_of_two_listeners_enters_once() -> None
         ]
 
 
+async def test_what_is_heard_last_is_the_latest_though_another_has_put_it_already() -> None:
+    async with Listened().within() as all_:
+        quick, late = [await all_.listen(member) for member in ("a", "b")]
+        for state in ("connected", "scheduled"):
+            quick.frame(frame(state=state))
+        await asyncio.sleep(1)
+        # It has heard what the other has not, so that the third has another name, and the last
+        # none of its own.
+        for state in ("scheduled", "alerting", "connected", "scheduled"):
+            late.frame(frame(state=state))
+        await asyncio.sleep(1)
+        states = [
+            one.snapshot.sightings[0].state for one in all_.messages() if isinstance(one, Seen)
+        ]
+        assert states == [
+            *("connected", "scheduled"),
+            *("scheduled", "alerting", "connected", "scheduled"),
+        ]
+        assert late.putting.put_again == 1
+        # The same after the same, as before: it is news, and is so once.
+        for ear in (late, quick):
+            ear.frame(frame(state="alerting"))
+            ear.frame(frame(state="connected"))
+        await asyncio.sleep(1)
+        states = [
+            one.snapshot.sightings[0].state for one in all_.messages() if isinstance(one, Seen)
+        ]
+        assert states[6:] == ["alerting", "connected"]
+
+
 async def test_a_conversation_keeps_its_order_over_a_slow_engine() -> None:
     async with Listened().within() as all_:
         all_.inputs.slowest = 1.0

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ringback.errors import StepTooLarge, StoreError
+from ringback.runtime.cluster import putting as module
 from ringback.runtime.cluster.putting import AT_ONCE, Putting
 from ringback.wire.log import ReadFailed, Tick, encode_message
 from support.listened import AwayLog
@@ -45,6 +46,34 @@ async def test_each_lane_keeps_its_order_while_many_go_on_at_once() -> None:
     for lane in range(100):
         of_lane = [message for _, key, message in log.all if key == f"c-{lane}"]
         assert of_lane == [ReadFailed(f"{number}") for number in range(lane, 500, 100)]
+
+
+async def test_what_stands_before_what_it_comes_after_is_put_again_and_once() -> None:
+    log = AwayLog(LoopClock())
+    for number in (2, 1):
+        await log.put(0, "c", said(number), f"{number}")
+    putting = Putting(log)
+    async with running(putting):
+        for number in (1, 2, 3):
+            putting.bring(0, "c", "c", said(number), f"{number}", about="c/voice")
+        putting.bring(0, "c", "c", said(2), "2", about="c/other")
+        putting.bring(0, "c", "c", said(2), "2")
+        await putting.all_stored()
+    assert [message for *_, message in log.all] == [ReadFailed(one) for one in "2123"]
+    assert putting.put_again == 1
+
+
+async def test_it_is_not_remembered_for_ever_where_things_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_KNOWN", 10)
+    log = AwayLog(LoopClock())
+    made = Putting(log)
+    async with running(made):
+        for number in range(30):
+            made.bring(0, f"{number}", "c", said(number), f"{number}", about=number)
+        await made.all_stored()
+    assert len(made._reached) == 10
 
 
 async def test_while_the_engine_is_away_nothing_is_dropped_and_there_is_no_room() -> None:
