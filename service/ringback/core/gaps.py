@@ -256,7 +256,7 @@ class Ledger:
     ) -> list[Event]:
         """A part of what a source has heard since then was lost afterwards: a gap that is over."""
         since = min(since, now)
-        gap = Gap(f"{self._name(source, since)}/{part}", source, since, cause, [], [])
+        gap = Gap(self._name(source, since, f"/{part}"), source, since, cause, [], [])
         self.gaps[gap.id] = gap
         self.opened[cause] += 1
         opened = _gap_event(gap, "gap_opened", now)
@@ -277,12 +277,13 @@ class Ledger:
         gaps = sorted(self.gaps.values(), key=lambda gap: (gap.since, len(gap.id), gap.id))
         self.gaps = {gap.id: gap for gap in gaps}
 
-    def _name(self, source: str, since: datetime) -> str:
-        name = first = f"{source}/{rfc3339(since)}"
+    def _name(self, source: str, since: datetime, part: str = "") -> str:
+        first = f"{source}/{rfc3339(since)}"
+        name = first + part
         number = 1
         while name in self.gaps:
             number += 1
-            name = f"{first}.{number}"
+            name = f"{first}.{number}{part}"
         return name
 
     def _forget(self) -> None:

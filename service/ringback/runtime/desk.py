@@ -61,6 +61,9 @@ class Desk(Present, Protocol):
     def gaps(self, source: str) -> list[Gap]:
         """Give the gaps of a source, oldest first."""
 
+    def gaps_about(self, conversation_id: str) -> list[Gap]:
+        """Give the gaps that may have touched a conversation, oldest first."""
+
     async def acknowledge(self, alert_id: str, by: str) -> None:
         """Note who has seen that an alert is firing. Raises `AlertError`."""
 

@@ -289,6 +289,10 @@ class Pipeline(Gathering):
         """Give the gaps of a source, oldest first."""
         return self.tracker.repair.ledger.of(source)
 
+    def gaps_about(self, conversation_id: str) -> list[LedgerGap]:  # noqa: ARG002  # any may have
+        """Give the gaps that may have touched a conversation, oldest first."""
+        return list(self.tracker.repair.ledger.gaps.values())
+
     async def all_told(self, readers: Iterable[str]) -> None:
         """Wait until these readers have dealt with all that is committed."""
         names = tuple(readers)

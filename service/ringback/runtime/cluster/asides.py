@@ -9,17 +9,18 @@ from collections.abc import Mapping
 
 from ringback.runtime.cluster.checkpoint import Aside
 
-__all__ = ["SPEAKER", "Asides", "part_of", "speaks"]
+__all__ = ["SPEAKER", "Asides", "concerns", "part_of", "speaks"]
 
 SPEAKER = 0
 """The partition whose rows about no conversation count: those of the others say the same."""
+PART = "partition-"
 MOST_ASIDE = 256 * 1024
 """Bytes that may wait for the next note."""
 
 
 def part_of(partition: int) -> str:
     """Name a partition in the ids of gaps, where what was lost was its inputs alone."""
-    return f"partition-{partition}"
+    return f"{PART}{partition}"
 
 
 def speaks(partition: int, gap: str) -> bool:
@@ -28,6 +29,12 @@ def speaks(partition: int, gap: str) -> bool:
     `gap` is the id that its row or its event ends with. Of what only it has lost it alone knows.
     """
     return partition == SPEAKER or gap.rpartition("/")[2] == part_of(partition)
+
+
+def concerns(partition: int, gap: str) -> bool:
+    """Whether a gap, by its id, may have touched what is in a partition."""
+    part = gap.rpartition("/")[2]
+    return not part.startswith(PART) or part == part_of(partition)
 
 
 class Asides:

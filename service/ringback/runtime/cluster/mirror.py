@@ -22,7 +22,7 @@ from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import SILENCE, Matcher, Silence
 from ringback.errors import EngineSilent, FrameError, StoreError
 from ringback.ports import Clock, Entry, InputLog, Step, StepLog
-from ringback.runtime.cluster.asides import SPEAKER, speaks
+from ringback.runtime.cluster.asides import SPEAKER, concerns, speaks
 from ringback.runtime.cluster.checkpoint import CHECKPOINT, decode_checkpoint
 from ringback.runtime.cluster.gaps import PartedGaps
 from ringback.runtime.cluster.retelling import Retelling
@@ -236,6 +236,13 @@ class Mirror:
     def gaps(self, source: str) -> list[Gap]:
         """Give the gaps of a source, oldest first."""
         return self._parted.summed(self.tracker.repair.ledger.of(source))
+
+    def gaps_about(self, conversation_id: str) -> list[Gap]:
+        """Give the gaps that may have touched a conversation, oldest first."""
+        partition = self._partition_of(conversation_id)
+        return [
+            gap for gap in self.tracker.repair.ledger.gaps.values() if concerns(partition, gap.id)
+        ]
 
     # What readers need
 

@@ -86,6 +86,8 @@ class Connection:
         self._errors: list[Exception] = []
         self._unheard: dict[str, str] = {}
         """Subjects that this user may not listen to, and the error."""
+        self._told: set[tuple[str, int]] = set()
+        """Streams of which it was logged that they refuse something, and the error's code."""
         self._up = asyncio.Event()
         self._away_since: float | None = None
         self._waiting: dict[str, tuple[asyncio.Future[Msg], str]] = {}
@@ -259,9 +261,11 @@ class Connection:
                 wait = FIRST_WAIT
 
     def _tell(self, what: str, error: Exception) -> None:
-        """Say what an administrator has to mend, once."""
+        """Say what an administrator has to mend, once for each stream and kind."""
         problem = str(worded(self.servers, error))
-        if self.troubles.get(what) != problem:
+        kind = (what, error.code if isinstance(error, RefusalError) else 0)
+        if kind not in self._told:
+            self._told.add(kind)
             log.warning("engine_refuses", stream=what, problem=problem)
         self.troubles[what] = problem
 

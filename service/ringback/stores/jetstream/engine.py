@@ -6,7 +6,7 @@ from ringback.settings.jetstream import JetStreamSettings
 from ringback.stores.jetstream.checks import findings, look
 from ringback.stores.jetstream.connection import Connection
 from ringback.stores.jetstream.inputs import JetStreamInputs
-from ringback.stores.jetstream.leases import agree, leases_of
+from ringback.stores.jetstream.leases import agree, budgets_of, leases_of
 from ringback.stores.jetstream.steps import JetStreamSteps
 from ringback.stores.jetstream.store import JetStreamStore
 from ringback.stores.jetstream.streams import ensure, inspect, wanted
@@ -44,7 +44,8 @@ class Engine:
         try:
             for config in wanted(settings, subjects, keep_journal_hours):
                 found += await ensure(connection, config)
-            await agree(connection, leases_of(settings, subjects))
+            for bucket in (leases_of(settings, subjects), budgets_of(settings, subjects)):
+                found += await agree(connection, bucket)
         except BaseException:
             await connection.close()
             raise
@@ -76,6 +77,7 @@ async def inspect_engine(
             for config in (
                 *wanted(settings, subjects, keep_journal_hours),
                 leases_of(settings, subjects),
+                budgets_of(settings, subjects),
             )
         ]
         seen = await look(settings.monitor) if settings.monitor else None

@@ -87,14 +87,16 @@ class Log:
         least = await self.last_sequence()
         seen: dict[str, int] = {}
         while True:
+            reached = 0
             pull = self._pull({"deliver_policy": "last_per_subject"})
             async with pull:
                 while chunk := await pull.next(until=pull.pending):
                     yield [one for one in chunk if one.sequence > seen.get(one.subject, 0)]
                     seen.update((one.subject, one.sequence) for one in chunk)
-                # A consumer may be at a server that is behind the others.
-                if pull.whole and max(seen.values(), default=0) >= least:
-                    return
+                    reached = chunk[-1].sequence
+            # They come in order. A consumer may be at a server that is behind the others.
+            if reached >= least:
+                return
             await asyncio.sleep(PAUSE)
             least = min(least, await self.last_sequence())
 

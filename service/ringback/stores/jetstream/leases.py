@@ -88,17 +88,20 @@ def budgets_of(settings: JetStreamSettings, subjects: Subjects) -> Config:
     return _bucket(settings, subjects.budgets, BUDGET_SECONDS)
 
 
-async def agree(connection: Connection, bucket: Config) -> None:
+async def agree(connection: Connection, bucket: Config) -> list[str]:
     """See that a bucket is there, and keeps leases for as long as all believe.
 
-    Raises `EngineForeign`: who renews more rarely than the engine forgets would lose what it has.
+    Gives and raises as `ensure` does. `EngineForeign` as well where it keeps them for another time:
+    who renews more rarely than the engine forgets would lose what it has.
     """
-    if different := await ensure(connection, bucket):
+    different = await ensure(connection, bucket)
+    if any("max_age is" in one for one in different):
         raise EngineForeign(
             bucket.name,
             "; ".join(different),
             "or set jetstream.lease_seconds to what all others have",
         )
+    return different
 
 
 class JetStreamLeases:

@@ -79,8 +79,6 @@ class Pull:
         """How many messages there were when it was made."""
         self.left = 0
         """How many followed the last one given, when that was sent."""
-        self.whole = False
-        """Whether all of those were given."""
 
     async def __aenter__(self) -> None:
         connection = self._connection
@@ -94,7 +92,6 @@ class Pull:
             raise
         self._name = made.name
         self.pending = self.left = made.num_pending
-        self.whole = self.pending == 0
 
     async def __aexit__(self, *_: object) -> Literal[False]:
         await self._leave()
@@ -170,7 +167,6 @@ class Pull:
             self._given += 1
             self.left = one.left
             if until is not None and self._given >= until:
-                self.whole = True
                 break
         return found or None
 

@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 
 from ringback.core.derivation import Cast
+from ringback.core.gaps import Gap
 from ringback.core.policy import Policy
 from ringback.core.tracker import Tracker
 from ringback.ports import Audit, Entry
@@ -34,6 +35,9 @@ class Decided(Protocol):
     @property
     def tracker(self) -> Tracker:
         """All that is known."""
+
+    def gaps_about(self, conversation_id: str) -> list[Gap]:
+        """Give the gaps that may have touched a conversation, oldest first."""
 
     async def committed(self) -> None:
         """Wait until all that was decided so far is committed."""
@@ -82,7 +86,7 @@ def life_handlers(
         entries = await history(callback_id, MOST_EVENTS)
         decoded = [(entry.position, decode_known(entry.body)) for entry in entries]
         told = [(position, event) for position, event in decoded if event is not None]
-        gaps = list(tracker.repair.ledger.gaps.values())
+        gaps = decided.gaps_about(found[0].id)
         life = life_of(
             *found,
             told,

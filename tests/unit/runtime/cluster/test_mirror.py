@@ -2,16 +2,21 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from ringback.core.changes import Change
+from ringback.core.gaps import LEDGER, Gap
 from ringback.core.snapshots import QueueSettings
 from ringback.core.watch.defaults import built_in
 from ringback.core.watch.rules import RuleSet
 from ringback.core.watch.silences import Matcher
 from ringback.errors import AlertOver, AlertUnknown, EngineSilent, SilenceUnknown
 from ringback.runtime.cluster.asides import part_of
+from ringback.runtime.cluster.gaps import PartedGaps
 from ringback.wire.inputs import Acknowledge, BeginSilence, Ruling
 from ringback.wire.steps import end_of_step, position_in
+from support.callbacks import at
 from support.gateway import frame
 from support.mirrored import Tracking
 from support.runtime import LoopClock, settled, types
@@ -123,6 +128,27 @@ async def test_a_gap_comes_to_what_it_is_over_all_partitions() -> None:
         assert gap.repaired_at is not None
 
 
+def test_what_partitions_came_to_know_of_moments_apart_is_one_gap() -> None:
+    parted = PartedGaps()
+
+    def gap(seconds: float, **more: Any) -> Gap:
+        since = at(seconds)
+        return Gap(f"main/{since}", "main", since, "silence", [], [], at(60), **more)
+
+    def tell(partition: int, one: Gap) -> None:
+        parted.mirror(partition, LEDGER + one.id, msgspec.msgpack.encode(one))
+
+    spoken = [gap(0, touched=1, repaired_at=at(70)), gap(30, touched=1, repaired_at=at(70))]
+    tell(1, gap(5.1, touched=2, unverified=1))
+    tell(1, gap(29, touched=4, repaired_at=at(80)))
+    tell(2, gap(15, touched=100))
+    first, second = parted.summed(spoken)
+    assert (first.touched, first.unverified, first.repaired_at) == (3, 1, None)
+    assert (second.touched, second.unverified, second.repaired_at) == (5, 0, at(80))
+    parted.mirror(1, LEDGER + gap(5.1).id, None)
+    assert parted.summed(spoken)[0].touched == 1
+
+
 async def test_a_gap_that_only_one_partition_has_is_told_by_that_one() -> None:
     clock = LoopClock()
     tracking = Tracking(clock, 4)
@@ -137,6 +163,12 @@ async def test_a_gap_that_only_one_partition_has_is_told_by_that_one() -> None:
         (gap,) = mirror.gaps("main")
         assert (gap.cause, gap.until) == ("input log", clock.now())
         assert gap.id.endswith("/partition-3")
+        names = {tracking.partition_of(name): name for name in (f"c-{one}" for one in range(99))}
+        assert mirror.gaps_about(names[3]) == [mirror.tracker.repair.ledger.gaps[gap.id]]
+        assert mirror.gaps_about(names[0]) == []
+        await tracking.commit(3, [Change(changes[0].conversation_id, None, None, [])])
+        await settled()
+        assert mirror.gaps("main") == []
 
 
 async def test_queues_are_known_by_name() -> None:
