@@ -187,6 +187,22 @@ async def test_who_may_not_update_goes_on_with_what_there_is_and_says_so(
     monkeypatch.setattr(streams, "_write", write)
 
 
+@pytest.mark.parametrize("code", [streams.NAME_IN_USE, streams.OVERLAPS])
+async def test_who_finds_that_another_makes_it_at_that_moment_takes_it(
+    nats_url: str, link: Connection, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    first, _ = configs(nats_url, new_org())
+    write = streams._write
+
+    async def beaten(*args: Any) -> dict[str, Any]:
+        await write(*args)
+        raise RefusalError(Refusal(400, code, "it is taken"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(streams, "_write", beaten)
+        assert await ensure(link, first) == []
+
+
 async def test_a_bucket_that_keeps_leases_for_another_time_is_refused(
     nats_url: str, link: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,7 +158,9 @@ async def _make(connection: Connection, config: Config) -> dict[str, Any]:
     try:
         return await _write(connection, "CREATE", config, {})
     except RefusalError as error:
-        found = await _look(connection, config.name) if error.code == NAME_IN_USE else None
+        # Of one that is being made at the same time it may say either.
+        taken = error.code in {NAME_IN_USE, OVERLAPS}
+        found = await _look(connection, config.name) if taken else None
         if found is None:
             raise
         return found
