@@ -187,17 +187,13 @@ async def _rate(engine: Engine, number: int, last: int) -> float:
     partition = Partition(number, engine.store(number), means)
     await partition.load()
     began = time.perf_counter()
-    await _run(partition, last)
-    return means.counts["steps"] / (time.perf_counter() - began)
-
-
-async def _run(partition: Partition, last: int) -> None:
-    """Run a loaded partition until an input is dealt with, and all that comes of it stored."""
     task = asyncio.create_task(partition.run())
     await partition.reading.read(last)
     await partition.writing.committed()
+    took = time.perf_counter() - began
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    return means.counts["steps"] / took
 
 
 def _means(engine: Engine, rules: RuleSet) -> Means:
